@@ -1,0 +1,89 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The manifest is the map: targets stand bottom-up, and a module imports only modules above it in
+// this list. `make lint` checks every import against the dependencies declared here.
+
+/// Settings of every Swift target: language mode 6, visible imports, every unsafe use marked.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .strictMemorySafety(),
+]
+
+let package = Package(
+    name: "vdpa-memory",
+    products: [
+        .library(name: "IOVAAllocator", targets: ["IOVAAllocator"]),
+        .library(name: "VDPAMemory", targets: ["VDPAMemory"]),
+        .library(name: "VDPASimulator", targets: ["VDPASimulator"]),
+    ],
+    targets: [
+        // Edges to C: the kernel's structures and request numbers, and libnuma.
+        .target(name: "CVhostVDPA"),
+        .systemLibrary(name: "CNUMA", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
+
+        // The IOVA space. Pure: no system call, no clock, no randomness, no Foundation.
+        .target(name: "IOVAAllocator", swiftSettings: strict),
+
+        // Hugepage-backed memory on a chosen NUMA node.
+        .target(name: "HostMemory", dependencies: ["CNUMA"], swiftSettings: strict),
+
+        // The thin, internal layer over the vhost-vdpa device file.
+        .target(
+            name: "VhostVDPA", dependencies: ["CVhostVDPA", "IOVAAllocator"],
+            swiftSettings: strict),
+
+        // What applications import: device, domain, region, pool.
+        .target(
+            name: "VDPAMemory", dependencies: ["IOVAAllocator", "HostMemory", "VhostVDPA"],
+            swiftSettings: strict),
+
+        // A device with the kernel's semantics and no hardware.
+        .target(
+            name: "VDPASimulator",
+            dependencies: ["CVhostVDPA", "VhostVDPA", "VDPAMemory", "IOVAAllocator"],
+            swiftSettings: strict),
+
+        // Proof. `Conformance` is one source of cases: `swift test` runs it on the simulator,
+        // `vdpa-conformance` runs it on a kernel device inside the test VM.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "Conformance",
+            dependencies: [
+                "CVhostVDPA", "IOVAAllocator", "HostMemory", "VhostVDPA", "VDPAMemory",
+                "TestSupport",
+            ],
+            path: "Tests/Conformance", swiftSettings: strict),
+        .executableTarget(
+            name: "vdpa-conformance", dependencies: ["Conformance", "VDPAMemory", "VhostVDPA"],
+            path: "Tests/KernelVM/Runner", swiftSettings: strict),
+        .testTarget(
+            name: "IOVAAllocatorTests", dependencies: ["IOVAAllocator", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "HostMemoryTests", dependencies: ["HostMemory", "CNUMA", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "VhostVDPATests", dependencies: ["VhostVDPA", "CVhostVDPA", "IOVAAllocator"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "VDPASimulatorTests",
+            dependencies: [
+                "VDPASimulator", "VDPAMemory", "VhostVDPA", "CVhostVDPA", "IOVAAllocator",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "VDPAMemoryTests",
+            dependencies: [
+                "VDPAMemory", "VDPASimulator", "VhostVDPA", "HostMemory", "IOVAAllocator",
+                "TestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ConformanceTests",
+            dependencies: ["Conformance", "VDPASimulator", "VDPAMemory", "VhostVDPA"],
+            swiftSettings: strict),
+    ]
+)

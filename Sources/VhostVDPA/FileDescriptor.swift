@@ -1,0 +1,11 @@
+internal import CVhostVDPA
+
+/// The one owner of an open file descriptor: closes it at the end of its life, once.
+package struct FileDescriptor: ~Copyable, Sendable {
+    package let rawValue: Int32
+
+    /// Takes over `rawValue`; nobody else may close it from now on.
+    package init(takingOver rawValue: Int32) { self.rawValue = rawValue }
+
+    deinit { _ = cvhost_close(rawValue) }
+}
