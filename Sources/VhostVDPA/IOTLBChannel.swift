@@ -152,6 +152,9 @@ package struct IOTLBChannel: ~Copyable, Sendable {
         guard answer != IOTLBMessage.byteCount else { return counters.countTaken(message) }
         counters.countRefused()
         if let errno = Errno(answer: answer) { throw .write(message, errno) }
+        guard (0..<IOTLBMessage.byteCount).contains(answer) else {
+            throw .impossible(message.operation, "write answered \(answer) for 72 bytes.")
+        }
         throw VhostError(
             .shortWrite, message.operation,
             explanation: "write answered \(answer) bytes for a message of "
