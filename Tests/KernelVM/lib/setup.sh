@@ -120,6 +120,7 @@ make_initramfs() {
   local target work
   target=$(initramfs_path)
   [ ! -e "$target" ] || return 0
+  find "$cache" -maxdepth 1 -name 'initramfs*' -mtime +30 -delete
   command -v cpio >/dev/null || install_packages cpio || die "the initramfs is packed with cpio"
   work=$(mktemp -d "$cache/initramfs.XXXXXX")
   mkdir -p "$work"/{bin,proc,sys,dev,host,overlay,new}
