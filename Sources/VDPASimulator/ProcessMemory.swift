@@ -7,9 +7,10 @@ internal import Glibc
 // kernel's copy_from_user, pin_user_pages and a device's access.
 
 enum ProcessMemory {
-    private typealias Transfer = @convention(c) (
-        pid_t, UnsafeMutablePointer<iovec>, UInt, UnsafeMutablePointer<iovec>, UInt, UInt
-    ) -> Int
+    private typealias Transfer =
+        @convention(c) (
+            pid_t, UnsafeMutablePointer<iovec>, UInt, UnsafeMutablePointer<iovec>, UInt, UInt
+        ) -> Int
 
     // Looked up at run time because glibc declares them only for _GNU_SOURCE, which Swift's Glibc
     // module leaves out. Safe: the types are those of process_vm_readv(2).

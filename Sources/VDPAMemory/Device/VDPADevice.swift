@@ -101,20 +101,4 @@ public final class VDPADevice: Sendable {
 
     /// How many entries the kernel's table has for each address space; nil for no limit.
     public var entryLimit: Int? { traits.entryLimit }
-
-    /// Takes an address space for a domain.
-    /// - Throws: `addressSpace` where another domain has it.
-    func claim(_ addressSpace: UInt32) throws(DMAError) {
-        let isNew = takenAddressSpaces.withLock { $0.insert(addressSpace).inserted }
-        guard isNew else {
-            throw DMAError(
-                .addressSpace,
-                "Address space \(addressSpace) of \(name) belongs to another domain.",
-                remedy: "Use that domain, or another address space.")
-        }
-    }
-
-    func release(_ addressSpace: UInt32) {
-        takenAddressSpaces.withLock { _ = $0.remove(addressSpace) }
-    }
 }

@@ -21,7 +21,7 @@ public final class DMADomain: Sendable {
     let device: VDPADevice
     let addressSpace: UInt32
     private let processID: pid_t
-    private let state: Mutex<DomainState>
+    private let core: DomainCore
 
     /// A domain over one address space of a device.
     ///
@@ -32,24 +32,18 @@ public final class DMADomain: Sendable {
     public init(
         _ device: VDPADevice, addressSpace: UInt32 = 0, options: Options = Options()
     ) throws(DMAError) {
-        guard addressSpace < device.addressSpaceCount else {
-            throw DMAError(
-                .addressSpace,
-                "\(device.name) has \(device.addressSpaceCount) address spaces; there is no "
-                    + "number \(addressSpace).",
-                remedy: "Use 0, or a lower number.")
-        }
         let space = try Layout.space(for: device, options)
         let range = try Layout.range(for: device, options.window)
-        try device.claim(addressSpace)
+        let core = DomainCore(
+            DomainState(
+                space: space, target: MappingTarget(device, addressSpace: addressSpace),
+                options: options))
+        try device.claim(addressSpace: addressSpace, ledger: core)
         self.device = device
         self.addressSpace = addressSpace
         self.range = range
         processID = getpid()
-        state = Mutex(
-            DomainState(
-                space: space, target: MappingTarget(device, addressSpace: addressSpace),
-                options: options))
+        self.core = core
     }
 
     deinit { close() }
@@ -65,7 +59,7 @@ public final class DMADomain: Sendable {
                     + "process \(processID).",
                 remedy: "Open the device in the child, or leave DMA to the parent.")
         }
-        return try state.withLock { value throws(DMAError) in
+        return try core.state.withLock { value throws(DMAError) in
             // Safe to send: the lock is what guards everything that the result may share with
             // the state, and extents are used outside it only to be released.
             nonisolated(unsafe) let result = try body(&value)
@@ -149,7 +143,7 @@ public final class DMADomain: Sendable {
 
     /// Gives back the IDs that a batch named and that did not come to be.
     private func discard(_ operations: [BatchOperation]) {
-        state.withLock { state in
+        core.state.withLock { state in
             for operation in operations {
                 switch operation {
                 case .allocate(let id, _, _, _), .register(let id, _, _, _, _):
@@ -162,12 +156,12 @@ public final class DMADomain: Sendable {
 
     /// Gives up a region whose free was refused.
     func abandon(_ id: RegionID) {
-        state.withLock { state in state.abandon(id) }
+        core.state.withLock { state in state.abandon(id) }
     }
 
     /// What the domain holds and has done.
     public var statistics: DMAStatistics {
-        state.withLock { state in DMAStatistics(state) }
+        core.state.withLock { state in DMAStatistics(state) }
     }
 
     // MARK: the life of the mappings
@@ -198,12 +192,12 @@ public final class DMADomain: Sendable {
     /// Also what the end of the domain's life does. Where unmapping fails, the device's file is
     /// about to close, with which the kernel unmaps everything.
     public func close() {
-        let released = state.withLock { state in
+        let released = core.state.withLock { state in
             state.close()
         }
         if let released {
             withExtendedLifetime(released) {}
-            device.release(addressSpace)
+            device.release(addressSpace: addressSpace)
         }
     }
 }
