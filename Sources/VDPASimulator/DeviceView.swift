@@ -118,8 +118,9 @@ extension SimulatedDevice {
 
     /// Makes the next step of this kind fail.
     public func failNext(_ point: FaultPoint, errno: Int32) {
-        withState {
-            $0.plan.fail(point, number: $0.plan.counts[point, default: 0] + 1, errno: errno)
+        withState { state in
+            let next = state.plan.counts[point, default: 0] + 1
+            state.plan.fail(point, number: next, errno: errno)
         }
     }
 

@@ -35,8 +35,7 @@ public final class SimulatedDevice: Sendable {
     package var file: any DeviceFile {
         switch open() {
         case .success(let file): return file
-        case .failure(let error):
-            preconditionFailure("a simulated device answered \(error) to open")
+        case .failure(let error): preconditionFailure("the device answers \(error) to open")
         }
     }
 
