@@ -47,6 +47,7 @@ import VhostVDPA
 
     @Test func `the entry limit counts runs and undoes a refused UPDATE`() {
         var configuration = SimulatedDevice.Configuration.vdpaSimNet()
+        configuration.contiguity = .size4KiB
         configuration.entryLimit = 3
         let driver = Driver(configuration)
         let pages = SharedPages(4)

@@ -38,8 +38,11 @@ final class Carver: @unchecked Sendable {
 
     /// Whether an extent that has become empty is given back: only while the others keep half as
     /// much free, so that a load that swings around a boundary does not map and unmap.
-    func releasesWhenEmpty(_ extent: Extent) -> Bool {
-        let freeElsewhere = space.freeByteCount - extent.byteCount
+    ///
+    /// - Parameter retiring: extents that are on their way out already.
+    func releasesWhenEmpty(_ extent: Extent, retiring: [Extent]) -> Bool {
+        let leaving = retiring.filter { $0.carver === self } + [extent]
+        let freeElsewhere = leaving.reduce(space.freeByteCount) { $0 - $1.freeBytes }
         return freeElsewhere >= extent.byteCount / 2
     }
 }

@@ -164,6 +164,7 @@ extension DomainState {
         regions.give(id)
         if let carver = extent.carver {
             unwind { try carver.space.free(record.handle) }
+            extent.carvedBytes -= record.byteCount
         } else {
             // The range stays taken until its extent is unmapped.
             unwind { try space.quarantine(record.handle) }
@@ -235,6 +236,7 @@ extension DomainState {
     private mutating func uncarve(_ id: RegionID, _ record: RegionRecord) {
         let extent = extent(of: record)
         unwind { try extent.carver?.space.free(record.handle) }
+        extent.carvedBytes -= record.byteCount
         extent.liveRegions -= 1
         regions.update(id) { $0 = RegionRecord() }
     }

@@ -207,7 +207,11 @@ extension DomainState {
         let extent = extent(of: record)
         extent.pendingFrees += 1
         guard extent.pendingFrees == extent.liveRegions else { return }
-        if let carver = extent.carver, !carver.releasesWhenEmpty(extent) { return }
+        if let carver = extent.carver,
+            !carver.releasesWhenEmpty(extent, retiring: transaction.retiring)
+        {
+            return
+        }
         transaction.retiring.append(extent)
     }
 
@@ -225,6 +229,7 @@ extension DomainState {
         _ extent: Extent, isCarved: Bool, _ transaction: inout MapTransaction
     ) {
         extent.liveRegions += 1
+        if isCarved { extent.carvedBytes += range.last.rawValue - range.first.rawValue + 1 }
         transaction.placed.append(id)
         regions.update(id) { record in
             record.access = extent.access

@@ -19,6 +19,8 @@ final class Extent: @unchecked Sendable {
     /// Entries that the range holds in the domain's space.
     private(set) var handles: [IOVAHandle]
     var liveRegions = 0
+    /// Bytes of the regions carved from it.
+    var carvedBytes: UInt64 = 0
     /// Regions that the batch under way frees.
     var pendingFrees = 0
     /// Entries of the kernel's table: at least so many, at most so many.
@@ -42,6 +44,9 @@ final class Extent: @unchecked Sendable {
 
     /// A range placed by the space is never all of 2^64 bytes.
     var byteCount: UInt64 { range.last.rawValue - range.first.rawValue + 1 }
+
+    /// Bytes that no region of a shared extent has.
+    var freeBytes: UInt64 { byteCount - carvedBytes }
 
     /// Whether `next` continues this extent, in IOVA and in memory, so that one message can map
     /// both.
