@@ -1,0 +1,54 @@
+internal import BenchmarkKit
+
+/// One invocation: the machine, the clock, and the rows so far, printed as they come.
+final class Session {
+    let clock: TickClock
+    let machine: Machine
+    private let common: CommonOptions
+    private var report: Report
+
+    init(_ common: CommonOptions) {
+        self.common = common
+        clock = .calibrated()
+        machine = Machine(devicePath: common.device, seed: common.seed, clock: clock)
+        report = Report(machine: machine)
+        print("vdpa-bench on \(machine.summary)")
+        print(machine.setting)
+    }
+
+    private func open(_ table: Table) -> (BenchmarkResult) -> Void {
+        print("\n" + table.header)
+        return { [self] result in
+            print(table.row(result))
+            report.results.append(result)
+        }
+    }
+
+    func runAllocator(_ sizes: AllocatorSizes) throws {
+        var options = AllocatorOptions()
+        if common.quick { options.makeQuick() }
+        options.seed = common.seed
+        if let repetitions = common.repetitions { options.repetitions = repetitions }
+        if !sizes.slotCounts.isEmpty { options.slotCounts = sizes.slotCounts }
+        if let steps = sizes.steps { options.blockSteps = steps }
+        if let steps = sizes.singleSteps { options.singleSteps = steps }
+        if let seconds = sizes.phaseSeconds { options.phaseSeconds = seconds }
+        try AllocatorSuite.run(options, clock: clock, report: open(.allocator))
+    }
+
+    func runMemory(_ sizes: MemorySizes) throws {
+        var options = MemoryOptions()
+        if common.quick { options.makeQuick() }
+        if let repetitions = common.repetitions { options.repetitions = repetitions }
+        if let mebibytes = sizes.mebibytes { options.byteCount = mebibytes << 20 }
+        MemorySuite.runBaseline(
+            options, machine: machine, clock: clock, report: open(.memory),
+            unavailable: { print("\($0): not available: \($1)") })
+    }
+
+    func finish() throws {
+        guard let path = common.json else { return }
+        try report.write(to: path)
+        print("\n\(report.results.count) rows written to \(path)")
+    }
+}
