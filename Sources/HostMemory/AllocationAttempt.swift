@@ -1,0 +1,85 @@
+/// One page size tried for one request.
+struct AllocationAttempt {
+    let requested: Int
+    let pages: PageSize
+    let binding: NodeBinding
+    let options: HostMemory.Options
+    /// Whether the next candidate is 4 KiB, so that memory that the kernel did not collapse to
+    /// transparent hugepages serves as it is, and is not populated twice.
+    let acceptsOrdinaryPages: Bool
+
+    private var system: SystemCalls { options.system }
+    private var topology: HostTopology { options.topology }
+
+    /// The request in whole pages.
+    private var byteCount: Int { rounded(to: pages) }
+
+    private func rounded(to pages: PageSize) -> Int {
+        (requested + pages.byteCount - 1) / pages.byteCount * pages.byteCount
+    }
+
+    /// Every kernel object has its owner from the moment it exists, so a throw anywhere gives
+    /// everything back.
+    func run(after attempts: [HostMemoryError]) throws(HostMemoryError) -> HostMemory {
+        try checkFreePages()
+        let file = try MemoryFile.create(
+            name: options.name, byteCount: byteCount, pages: pages, system)
+        var mapping = try MemoryMapping.create(of: file, byteCount: byteCount, pages: pages, system)
+        if !options.isInheritedByFork { try mapping.advise(.adviseFork) }
+        if options.isExcludedFromCoreDumps { try mapping.advise(.adviseDump) }
+        // Best effort: where the kernel has no transparent hugepages, smaps will tell.
+        if pages == .transparent2MiB { try? mapping.advise(.adviseHugepage) }
+        try binding.apply(to: mapping, topology, system)
+        try Populator.populate(mapping, pages: pages, options.population, system)
+        // Best effort again: the kernel answers EAGAIN or ENOMEM for the part it could not do.
+        if pages == .transparent2MiB { try? mapping.advise(.collapse) }
+
+        let obtained = try PageSizeProbe.pageSize(of: mapping, topology, system)
+        var earlier = attempts
+        if obtained != pages {
+            guard pages == .transparent2MiB, obtained == .size4KiB, acceptsOrdinaryPages else {
+                throw HostMemoryError(.pageSizeNotObtained)
+            }
+            earlier.append(
+                completed(HostMemoryError(.pageSizeNotObtained)).explained(by: topology))
+            let needed = rounded(to: .size4KiB)
+            if needed < mapping.byteCount {
+                try mapping.trim(to: needed)
+                try file.truncate(to: needed)
+            }
+        }
+        let placement = try binding.verifiedPlacement(
+            of: mapping, pages: obtained, topology, system)
+        return HostMemory(
+            file: file, mapping: mapping, pageSize: obtained, placement: placement,
+            earlierAttempts: earlier)
+    }
+
+    /// Refuses early what cannot succeed. The kernel reserves hugetlb pages for the machine, not
+    /// per node, and lets an ordinary page that finds no room on its node kill a process, so the
+    /// figures are looked at first; a race is caught by the steps that follow.
+    private func checkFreePages() throws(HostMemoryError) {
+        let wanted = byteCount / pages.byteCount
+        let free = topology.freePages(of: pages)
+        var available =
+            binding.mode == .required
+            ? binding.nodes.reduce(0) { $0 + (free[$1] ?? 0) }
+            : free.values.reduce(0, +)
+        if pages.isHugetlb {
+            guard let machine = topology.pool(of: pages) else {
+                throw HostMemoryError(.pageSizeUnavailable)
+            }
+            available += machine.overcommit
+        }
+        guard wanted <= available else { throw HostMemoryError(.exhausted) }
+    }
+
+    /// The error with what this attempt asked for.
+    func completed(_ error: HostMemoryError) -> HostMemoryError {
+        var error = error
+        error.pageSize = pages
+        error.wantedByteCount = byteCount
+        error.nodes = binding.nodes
+        return error
+    }
+}

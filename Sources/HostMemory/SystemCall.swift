@@ -1,0 +1,21 @@
+/// A step of an allocation that the kernel can refuse; also the name that an error gives to it.
+package enum SystemCall: String, Hashable, Sendable, CaseIterable {
+    case memfdCreate = "memfd_create"
+    case truncate = "ftruncate"
+    case reserve = "mmap(PROT_NONE)"
+    case map = "mmap(MAP_SHARED)"
+    case trim = "munmap"
+    case adviseFork = "madvise(MADV_DONTFORK)"
+    case adviseDump = "madvise(MADV_DONTDUMP)"
+    case adviseHugepage = "madvise(MADV_HUGEPAGE)"
+    case bind = "mbind"
+    case populate = "madvise(MADV_POPULATE_WRITE)"
+    case collapse = "madvise(MADV_COLLAPSE)"
+    case queryNodes = "move_pages"
+    case currentNode = "getcpu"
+    case readMaps = "read of /proc/self/maps"
+    case readSmaps = "read of /proc/self/smaps"
+    case readStatus = "read of /proc/self/status"
+    case readLimit = "getrlimit(RLIMIT_MEMLOCK)"
+    case setLimit = "setrlimit(RLIMIT_MEMLOCK)"
+}

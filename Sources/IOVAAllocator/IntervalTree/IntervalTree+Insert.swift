@@ -1,0 +1,97 @@
+extension IntervalTree {
+    /// Whether `entries` more entries are certain to find nodes.
+    ///
+    /// The pools hold more nodes than `entryCapacity` entries can occupy, so the nodes are looked
+    /// at only to keep a mistake in that sizing from becoming a trap.
+    @inline(__always)
+    func hasRoom(for entries: Int) -> Bool {
+        count + entries <= entryCapacity && leaves.freeCount > entries / 8 + 1
+            && inners.freeCount > entries / 64 + height + 1
+    }
+
+    /// Inserts [first, last], which lies inside the hole behind the entry at `cursor`.
+    ///
+    /// `path` leads to the cursor's leaf. The caller has checked `hasRoom`.
+    /// - Complexity: O(log n), usually one leaf.
+    @inline(__always)
+    mutating func insert(first: UInt64, last: UInt64, tag: EntryTag, behind cursor: Cursor) {
+        var cursor = cursor
+        if leaf(cursor.leaf).count == LeafNode.capacity {
+            splitLeaf(cursor.leaf)
+            cursor = locate(first)
+        }
+        let leaf = self.leaf(cursor.leaf)
+        let index = cursor.index
+        assert(leaf.holeFirst(index) <= first && last <= leaf.holeLast(index))
+        let hole = leaf.holeMaxima(index)
+        leaf.insert(at: index &+ 1, first: first, last: last, tag: tag)
+        count &+= 1
+        // What is left of the hole is no larger than the hole was, so a hole that was nowhere the
+        // largest changes no maximum.
+        if !hole.isBelow(leafTotal()) { replaceMaxima(leaf.maxima()) }
+    }
+
+    /// Moves the upper half of the full leaf at the end of `path` into a new one.
+    private mutating func splitLeaf(_ link: UInt32) {
+        let newLink = leaves.take()
+        let left = leaf(link)
+        let right = leaf(newLink)
+        let middle = LeafNode.capacity / 2 + 1
+        right.count = 0
+        right.append(from: left, startingAt: middle)
+        left.count = middle
+        // Behind the last entry that stays lies the first that moved: `end` is in place already.
+        assert(left.end == right.first(0))
+        right.next = left.next
+        right.previous = link
+        if left.next != NodePool.none { leaf(left.next).previous = newLink }
+        left.next = newLink
+        insertChild(
+            newLink, key: right.first(0), maxima: right.maxima(), besides: left.maxima(), level: 1)
+    }
+
+    /// Puts a new node behind the one at `level - 1` of `path`, whose maxima are now `besides`.
+    private mutating func insertChild(
+        _ child: UInt32, key: UInt64, maxima: HoleMaxima, besides: HoleMaxima, level: Int
+    ) {
+        guard level <= height else {
+            growRoot(child, key: key, maxima: maxima, besides: besides)
+            return
+        }
+        let link = path.node(level)
+        let slot = path.slot(level)
+        let node = inner(link)
+        node.setMaxima(slot, besides)
+        guard node.count == InnerNode.capacity else {
+            node.insert(at: slot + 1, key: key, child: child, maxima: maxima)
+            return
+        }
+        let newLink = inners.take()
+        let right = inner(newLink)
+        let middle = InnerNode.capacity / 2
+        right.count = 0
+        right.append(from: node, startingAt: middle)
+        node.count = middle
+        if slot < middle {
+            node.insert(at: slot + 1, key: key, child: child, maxima: maxima)
+        } else {
+            right.insert(at: slot + 1 - middle, key: key, child: child, maxima: maxima)
+        }
+        insertChild(
+            newLink, key: right.key(0), maxima: right.maxima(), besides: node.maxima(),
+            level: level + 1)
+    }
+
+    private mutating func growRoot(
+        _ child: UInt32, key: UInt64, maxima: HoleMaxima, besides: HoleMaxima
+    ) {
+        let link = inners.take()
+        let node = inner(link)
+        node.count = 0
+        node.insert(at: 0, key: 0, child: root, maxima: besides)
+        node.insert(at: 1, key: key, child: child, maxima: maxima)
+        root = link
+        height += 1
+        precondition(height <= 16, "more levels than 2^28 entries can need")
+    }
+}

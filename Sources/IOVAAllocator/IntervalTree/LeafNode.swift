@@ -1,0 +1,152 @@
+/// A leaf: up to 31 entries in address order, and the holes between them.
+///
+/// Hole `i` lies between entry `i` and entry `i + 1`; the last one reaches to the first entry of
+/// the next leaf, whose address is kept here (`end`), so that every hole belongs to exactly one
+/// leaf and an insertion never leaves the leaf that owns the hole. The leftmost leaf begins with a
+/// sentinel entry of no bytes (first 0, last 2^64-1), so that a hole at address 0 has an owner
+/// too. `end` of the rightmost leaf is 2^64, stored as 0.
+@safe
+struct LeafNode {
+    static var capacity: Int { 31 }
+    static var byteCount: Int { 704 }
+
+    private let base: UnsafeMutableRawPointer
+
+    @inline(__always)
+    init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
+
+    // Layout: firsts[32] at 0, lasts[32] at 256, tags[32] at 512, then count, next, previous.
+    // In bounds: indices come from searches bounded by `count`, which never exceeds 31.
+    @inline(__always)
+    private var firsts: UnsafeMutablePointer<UInt64> {
+        unsafe base.assumingMemoryBound(to: UInt64.self)
+    }
+
+    @inline(__always)
+    private var lasts: UnsafeMutablePointer<UInt64> {
+        unsafe (base + 256).assumingMemoryBound(to: UInt64.self)
+    }
+
+    @inline(__always)
+    private var tags: UnsafeMutablePointer<UInt32> {
+        unsafe (base + 512).assumingMemoryBound(to: UInt32.self)
+    }
+
+    @inline(__always)
+    private var header: UnsafeMutablePointer<UInt32> {
+        unsafe (base + 640).assumingMemoryBound(to: UInt32.self)
+    }
+
+    @inline(__always)
+    var count: Int {
+        get { unsafe Int(header[0]) }
+        nonmutating set { unsafe header[0] = UInt32(truncatingIfNeeded: newValue) }
+    }
+
+    @inline(__always)
+    var next: UInt32 {
+        get { unsafe header[1] }
+        nonmutating set { unsafe header[1] = newValue }
+    }
+
+    @inline(__always)
+    var previous: UInt32 {
+        get { unsafe header[2] }
+        nonmutating set { unsafe header[2] = newValue }
+    }
+
+    @inline(__always)
+    func first(_ index: Int) -> UInt64 { unsafe firsts[index] }
+
+    @inline(__always)
+    func last(_ index: Int) -> UInt64 { unsafe lasts[index] }
+
+    @inline(__always)
+    func tag(_ index: Int) -> EntryTag { unsafe EntryTag(rawValue: tags[index]) }
+
+    @inline(__always)
+    func setTag(_ index: Int, _ tag: EntryTag) { unsafe tags[index] = tag.rawValue }
+
+    /// The first address behind the leaf's last hole; 0 stands for 2^64.
+    @inline(__always)
+    var end: UInt64 {
+        get { unsafe firsts[count] }
+        nonmutating set { unsafe firsts[count] = newValue }
+    }
+
+    /// The last entry that starts at or before `address`.
+    /// - Precondition: the leaf's first entry does.
+    @inline(__always)
+    func index(of address: UInt64) -> Int {
+        let count = self.count
+        var index = 0
+        var step = 16
+        while step > 0 {
+            let next = index &+ step
+            if next < count, unsafe firsts[next] <= address { index = next }
+            step >>= 1
+        }
+        return index
+    }
+
+    @inline(__always)
+    func holeFirst(_ index: Int) -> UInt64 { unsafe lasts[index] &+ 1 }
+
+    @inline(__always)
+    func holeLast(_ index: Int) -> UInt64 { unsafe firsts[index &+ 1] &- 1 }
+
+    /// The bytes of hole `index`, saturated at 2^64-1.
+    @inline(__always)
+    func holeLength(_ index: Int) -> UInt64 {
+        let next = unsafe firsts[index &+ 1]
+        let length = unsafe next &- lasts[index] &- 1
+        // Only the hole of an empty 2^64-byte space wraps to 0 while it is not empty.
+        if length == 0, next == 0, index &+ 1 == count, tag(index).kind == .sentinel { return .max }
+        return length
+    }
+
+    @inline(__always)
+    func holeMaxima(_ index: Int) -> HoleMaxima {
+        HoleMaxima(holeAt: holeFirst(index), length: holeLength(index))
+    }
+
+    /// The maxima over all holes of the leaf.
+    func maxima() -> HoleMaxima {
+        var result = HoleMaxima.none
+        for index in 0..<count { result.raise(to: holeMaxima(index)) }
+        return result
+    }
+
+    /// Puts an entry at `index`, moving later ones up. The leaf is not full.
+    @inline(__always)
+    func insert(at index: Int, first: UInt64, last: UInt64, tag: EntryTag) {
+        let moved = count &- index
+        unsafe (firsts + index + 1).update(from: firsts + index, count: moved &+ 1)
+        unsafe (lasts + index + 1).update(from: lasts + index, count: moved)
+        unsafe (tags + index + 1).update(from: tags + index, count: moved)
+        unsafe firsts[index] = first
+        unsafe lasts[index] = last
+        unsafe tags[index] = tag.rawValue
+        count &+= 1
+    }
+
+    @inline(__always)
+    func remove(at index: Int) {
+        let moved = count &- index &- 1
+        unsafe (firsts + index).update(from: firsts + index + 1, count: moved &+ 1)
+        unsafe (lasts + index).update(from: lasts + index + 1, count: moved)
+        unsafe (tags + index).update(from: tags + index + 1, count: moved)
+        count &-= 1
+    }
+
+    /// Appends the entries `from...` of `source` behind this leaf's own, and takes over its end.
+    func append(from source: LeafNode, startingAt from: Int) {
+        let moved = source.count - from
+        let old = count
+        precondition(old + moved <= LeafNode.capacity)
+        unsafe (firsts + old).update(from: source.firsts + from, count: moved + 1)
+        unsafe (lasts + old).update(from: source.lasts + from, count: moved)
+        unsafe (tags + old).update(from: source.tags + from, count: moved)
+        count = old + moved
+    }
+}

@@ -1,0 +1,58 @@
+/// Fixed-size nodes in one block of memory, named by 32-bit links.
+///
+/// All memory is taken at creation; a node that is not in use costs address space, not memory,
+/// until it is first touched. Not thread-safe: its owner is.
+@safe
+struct NodePool: ~Copyable {
+    /// No node.
+    static var none: UInt32 { .max }
+
+    private let base: UnsafeMutableRawPointer
+    private let stride: Int
+    let capacity: Int
+    private(set) var usedCount = 0
+    /// Nodes below this have been handed out at least once.
+    private var frontier: UInt32 = 0
+    private var freeHead = NodePool.none
+
+    init(capacity: Int, stride: Int) {
+        precondition(capacity > 0 && capacity < Int(UInt32.max))
+        // A cache line's alignment: a node's first line holds the keys that a search reads first.
+        unsafe base = .allocate(byteCount: capacity * stride, alignment: 64)
+        self.stride = stride
+        self.capacity = capacity
+    }
+
+    deinit { unsafe base.deallocate() }
+
+    var freeCount: Int { capacity - usedCount }
+
+    /// The bytes that nodes in use, or once in use, occupy.
+    var touchedByteCount: Int { Int(frontier) * stride }
+
+    @inline(__always)
+    func node(_ link: UInt32) -> UnsafeMutableRawPointer {
+        assert(link < frontier)
+        // In bounds: only `take` makes links, and it stays below the capacity.
+        return unsafe base + Int(link) &* stride
+    }
+
+    /// A node with arbitrary content. The caller has checked `freeCount`.
+    mutating func take() -> UInt32 {
+        usedCount += 1
+        if freeHead != NodePool.none {
+            let link = freeHead
+            freeHead = unsafe node(link).load(as: UInt32.self)
+            return link
+        }
+        precondition(Int(frontier) < capacity, "the caller checks freeCount first")
+        frontier += 1
+        return frontier - 1
+    }
+
+    mutating func give(_ link: UInt32) {
+        unsafe node(link).storeBytes(of: freeHead, as: UInt32.self)
+        freeHead = link
+        usedCount -= 1
+    }
+}

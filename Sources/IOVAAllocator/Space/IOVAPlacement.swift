@@ -1,0 +1,60 @@
+/// Where in the space a range is put.
+@frozen
+public enum IOVAPlacement: Hashable, Sendable {
+    /// Anywhere free.
+    case anywhere(IOVASearchOrder = .lowest)
+    /// Exactly at this address. `overReservations` marks a placement over a guarded reservation
+    /// as deliberate.
+    case fixed(IOVA, overReservations: Bool = false)
+    /// Wholly inside a window: 32-bit devices, for one.
+    case within(IOVARange, IOVASearchOrder = .lowest)
+}
+
+/// Which of the fitting holes is taken.
+@frozen
+public enum IOVASearchOrder: Hashable, Sendable {
+    case lowest, highest
+}
+
+/// What a reservation means for a fixed placement. Addresses under a reservation are never chosen
+/// by the allocator, whatever the policy.
+@frozen
+public enum ReservationPolicy: UInt32, Hashable, Sendable {
+    /// A fixed placement is ordinary: the page of IOVA 0, where guest memory may start.
+    case placeable = 0
+    /// A fixed placement must be marked as deliberate: the caller's own reservations and the
+    /// platform's windows.
+    case guarded = 1
+}
+
+/// A range that was handed out.
+@frozen
+public struct IOVAAllocation: Hashable, Sendable {
+    public let range: IOVARange
+    public let handle: IOVAHandle
+
+    @inlinable
+    init(range: IOVARange, handle: IOVAHandle) {
+        self.range = range
+        self.handle = handle
+    }
+}
+
+/// One entry of the space, as a look-up or a walk sees it.
+public struct IOVAEntry: Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
+        /// Handed out and not freed.
+        case region
+        /// Freed by its owner, but not yet free for reuse.
+        case quarantined
+        /// Under a reservation.
+        case reserved(ReservationPolicy)
+        /// Outside the usable ranges.
+        case unusable
+    }
+
+    public let range: IOVARange
+    public let kind: Kind
+    /// For a region or a quarantined range.
+    public let handle: IOVAHandle?
+}

@@ -1,0 +1,75 @@
+extension IOVASpace {
+    /// Frees a region by its handle; the range is free for reuse at once.
+    ///
+    /// - Returns: the range that was freed.
+    /// - Throws: `.noSuchRegion` for a stale or foreign handle, or one in quarantine.
+    /// - Complexity: O(log n). Never needs memory.
+    @discardableResult
+    public mutating func free(_ handle: IOVAHandle) throws(IOVASpaceError) -> IOVARange {
+        let cursor = try locate(handle, .region)
+        return release(cursor)
+    }
+
+    /// Frees the region that starts at `first`.
+    @discardableResult
+    public mutating func free(startingAt first: IOVA) throws(IOVASpaceError) -> IOVARange {
+        let cursor = tree.locate(first.rawValue)
+        guard tree.tag(cursor).kind == .region, tree.first(cursor) == first.rawValue else {
+            throw .noSuchRegion
+        }
+        return release(cursor)
+    }
+
+    /// Takes a region from its owner without freeing its range, because a device may still reach
+    /// it. The handle then serves `releaseQuarantined` alone.
+    ///
+    /// - Complexity: O(log n).
+    public mutating func quarantine(_ handle: IOVAHandle) throws(IOVASpaceError) {
+        let cursor = try locate(handle, .region)
+        let tag = tree.tag(cursor)
+        tree.setTag(
+            cursor,
+            EntryTag(
+                .quarantined, payload: tag.payload, liesOverReservation: tag.liesOverReservation))
+        usedBytes &-= tree.last(cursor) &- tree.first(cursor) &+ 1
+        quarantinedCount += 1
+    }
+
+    /// Frees a quarantined range once no device can reach it any more.
+    ///
+    /// - Complexity: O(log n).
+    @discardableResult
+    public mutating func releaseQuarantined(
+        _ handle: IOVAHandle
+    ) throws(IOVASpaceError) -> IOVARange {
+        let cursor = try locate(handle, .quarantined)
+        quarantinedCount -= 1
+        usedBytes &+= tree.last(cursor) &- tree.first(cursor) &+ 1
+        return release(cursor)
+    }
+
+    @inline(__always)
+    private mutating func locate(
+        _ handle: IOVAHandle, _ kind: EntryTag.Kind
+    ) throws(IOVASpaceError) -> IntervalTree.Cursor {
+        guard let first = handles.first(handle) else { throw .noSuchRegion }
+        let cursor = tree.locate(first)
+        guard tree.tag(cursor).kind == kind else { throw .noSuchRegion }
+        assert(tree.first(cursor) == first && tree.tag(cursor).payload == handle.slot)
+        return cursor
+    }
+
+    @inline(__always)
+    private mutating func release(_ cursor: IntervalTree.Cursor) -> IOVARange {
+        let tag = tree.tag(cursor)
+        let range = IOVARange(first: tree.first(cursor), last: tree.last(cursor))
+        remove(cursor, first: range.first.rawValue, last: range.last.rawValue)
+        usedBytes &-= range.last.rawValue &- range.first.rawValue &+ 1
+        handles.give(tag.payload)
+        if tag.liesOverReservation {
+            restoreDebt -= 2 * reservations.count(overlapping: range)
+            restoreReservations(in: range)
+        }
+        return range
+    }
+}

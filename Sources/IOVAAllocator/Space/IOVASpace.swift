@@ -1,0 +1,132 @@
+/// An allocator for device addresses: exact, by address, over up to 2^64 bytes.
+///
+/// An interval tree is the truth about the space; see `IntervalTree`. An allocation fails only
+/// where no hole fits, and any address can be looked up.
+///
+/// All capacity is taken at creation: a full space is an error, never a growth. The metadata costs
+/// address space at once but memory only as regions come to exist.
+///
+/// Who may touch what: one owner at a time; nothing here is thread-safe. `DMADomain` puts it
+/// behind its own lock.
+public struct IOVASpace: ~Copyable {
+    var tree: IntervalTree
+    var handles: HandleTable
+    var reservations: [Reservation]
+    /// Entries that freeing regions over reservations may bring back: kept in reserve, so that a
+    /// free never fails.
+    var restoreDebt: Int
+    /// Free bytes modulo 2^64.
+    var freeBytes: UInt64
+    var usedBytes: UInt64
+    var quarantinedCount: Int
+
+    /// The unit of all ranges in bytes, a power of two.
+    public let granule: UInt64
+
+    /// A space of the given ranges, all free.
+    ///
+    /// - Parameters:
+    ///   - usable: disjoint ranges of whole granules, in any order; ranges can be added later.
+    ///   - granule: the unit that sizes are rounded up to; a power of two, 1 allowed.
+    ///   - regionCapacity: how many regions may exist at once.
+    ///   - reservationCapacity: how many pieces of reservations, gaps between usable ranges and
+    ///     cuts through reservations may exist at once.
+    /// - Complexity: O(k log k) in the number of ranges.
+    public init(
+        usable: [IOVARange], granule: UInt64 = 4096, regionCapacity: Int,
+        reservationCapacity: Int = 4096
+    ) throws(IOVASpaceError) {
+        self = try Self.make(usable, granule, regionCapacity, reservationCapacity)
+    }
+
+    private static func make(
+        _ usable: [IOVARange], _ granule: UInt64, _ regionCapacity: Int,
+        _ reservationCapacity: Int
+    ) throws(IOVASpaceError) -> IOVASpace {
+        try check(granule, regionCapacity, reservationCapacity)
+        var space = IOVASpace(granule, regionCapacity, reservationCapacity)
+        for range in usable { try space.addUsable(range) }
+        return space
+    }
+
+    /// A space without a usable range.
+    ///
+    /// Apart, and with a factory in front, because Swift 6.3 does not let the initialiser of a
+    /// noncopyable type throw between its assignments.
+    private init(_ granule: UInt64, _ regionCapacity: Int, _ reservationCapacity: Int) {
+        self.granule = granule
+        tree = IntervalTree(entryCapacity: regionCapacity + reservationCapacity + 2)
+        handles = HandleTable(capacity: regionCapacity)
+        reservations = []
+        restoreDebt = 0
+        freeBytes = 0
+        usedBytes = 0
+        quarantinedCount = 0
+        insert(.all, EntryTag(.unusable))
+    }
+
+    private static func check(
+        _ granule: UInt64, _ regionCapacity: Int, _ reservationCapacity: Int
+    ) throws(IOVASpaceError) {
+        guard granule.nonzeroBitCount == 1 else { throw .badAlignment(granule) }
+        let limit = Int(EntryTag.maximumPayload)
+        guard regionCapacity > 0, regionCapacity < limit else {
+            throw .badCapacity(regionCapacity)
+        }
+        guard reservationCapacity >= 0, reservationCapacity < limit else {
+            throw .badCapacity(reservationCapacity)
+        }
+    }
+
+    /// The bytes free for placement, saturated at 2^64-1.
+    public var freeByteCount: UInt64 { freeBytes == 0 && tree.count == 0 ? .max : freeBytes }
+
+    /// The bytes of live regions.
+    public var usedByteCount: UInt64 { usedBytes }
+
+    /// The number of live regions.
+    public var regionCount: Int { handles.count - quarantinedCount }
+
+    public var regionCapacity: Int { handles.capacity }
+
+    // MARK: entries in and out of the tree, with the bytes counted
+
+    @inline(__always)
+    mutating func insert(_ range: IOVARange, _ tag: EntryTag) {
+        let (first, last) = (range.first.rawValue, range.last.rawValue)
+        let cursor = tree.locate(first)
+        tree.insert(first: first, last: last, tag: tag, behind: cursor)
+        freeBytes &-= last &- first &+ 1
+    }
+
+    @inline(__always)
+    mutating func remove(_ cursor: IntervalTree.Cursor, first: UInt64, last: UInt64) {
+        tree.remove(cursor)
+        freeBytes &+= last &- first &+ 1
+    }
+
+    /// Removes the entry that starts at `first`.
+    mutating func removeEntry(startingAt first: UInt64) {
+        let cursor = tree.locate(first)
+        assert(tree.first(cursor) == first)
+        remove(cursor, first: first, last: tree.last(cursor))
+    }
+
+    func entry(_ cursor: IntervalTree.Cursor) -> IOVAEntry {
+        let tag = tree.tag(cursor)
+        let range = IOVARange(first: tree.first(cursor), last: tree.last(cursor))
+        switch tag.kind {
+        case .region:
+            return IOVAEntry(
+                range: range, kind: .region, handle: handles.handle(ofSlot: tag.payload))
+        case .quarantined:
+            return IOVAEntry(
+                range: range, kind: .quarantined, handle: handles.handle(ofSlot: tag.payload))
+        case .reserved:
+            let policy = ReservationPolicy(rawValue: tag.payload) ?? .guarded
+            return IOVAEntry(range: range, kind: .reserved(policy), handle: nil)
+        case .unusable, .sentinel:
+            return IOVAEntry(range: range, kind: .unusable, handle: nil)
+        }
+    }
+}

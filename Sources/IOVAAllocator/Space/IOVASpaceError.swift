@@ -1,0 +1,55 @@
+/// Why the space refused. Nothing has changed when one of these is thrown.
+public enum IOVASpaceError: Error, Hashable, Sendable {
+    /// A size of 0, or one that reaches past 2^64 when it is rounded up to the granule.
+    case badSize(byteCount: UInt64)
+    /// An alignment that is not a power of two.
+    case badAlignment(UInt64)
+    /// A capacity that is not positive, or above 2^28.
+    case badCapacity(Int)
+    /// A range or address that is not made of whole granules.
+    case misaligned(IOVARange, granule: UInt64)
+    /// No hole holds the request: proven, not guessed. `largestHole` is what would fit at that
+    /// alignment, anywhere in the space.
+    case noSpace(byteCount: UInt64, alignment: UInt64, largestHole: UInt64)
+    /// The range meets an entry that it may not meet.
+    case overlap(IOVARange, with: IOVAEntry)
+    /// The range reaches outside the usable ranges.
+    case unusable(IOVARange, with: IOVAEntry)
+    /// The capacity that was stated at creation is used up.
+    case capacityExhausted(regionCapacity: Int)
+    /// Reservations and ranges over them have used up the tree's entries.
+    case entriesExhausted(entryCapacity: Int)
+    /// The handle or address names no live region: freed already, or never handed out.
+    case noSuchRegion
+    /// No such reservation.
+    case noSuchReservation(IOVARange)
+}
+
+extension IOVASpaceError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .badSize(let count):
+            "a range of \(count) bytes cannot be placed: ask for 1 byte to 2^64 less a granule"
+        case .badAlignment(let alignment):
+            "an alignment of \(alignment) is not a power of two"
+        case .badCapacity(let capacity):
+            "a capacity of \(capacity) is not between 1 and 2^28"
+        case .misaligned(let range, let granule):
+            "\(range) is not made of whole granules of \(granule) bytes"
+        case .noSpace(let count, let alignment, let largest):
+            "no hole holds \(count) bytes aligned to \(alignment); the largest has \(largest)"
+        case .overlap(let range, let entry):
+            "\(range) overlaps \(entry.range), which is \(entry.kind)"
+        case .unusable(let range, let entry):
+            "\(range) reaches outside the usable ranges, into \(entry.range)"
+        case .capacityExhausted(let capacity):
+            "all \(capacity) regions stated at creation are in use"
+        case .entriesExhausted(let capacity):
+            "all \(capacity) entries of the tree are in use by regions and reservations"
+        case .noSuchRegion:
+            "no live region has this handle or address: it was freed, or never handed out"
+        case .noSuchReservation(let range):
+            "there is no reservation of \(range)"
+        }
+    }
+}

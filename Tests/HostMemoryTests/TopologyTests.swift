@@ -1,0 +1,77 @@
+import HostMemory
+import TestSupport
+import Testing
+
+@Suite struct TopologyTests {
+    @Test func nodesAndPoolsAreReadFromSysfs() throws {
+        let tree = try FileTree.sysfs(freeHugepages: [96, 64])
+        let topology = HostTopology(sysfs: tree.path)
+        #expect(topology.nodes == [0, 1])
+        #expect(topology.pool(of: .size2MiB, onNode: 1)?.free == 64)
+        #expect(topology.pool(of: .size2MiB)?.total == 160)
+        #expect(topology.pool(of: .size1GiB) == nil)
+        #expect(topology.pool(of: .size4KiB) == nil)
+        #expect(topology.freePages(of: .size2MiB) == [0: 96, 1: 64])
+        // 4000000 + 20000 + 30000 + 4000 KiB, less 2 % of 4 GiB.
+        #expect(topology.availableByteCount(onNode: 0) == (4_054_000 << 10) - (4 << 30) / 50)
+    }
+
+    @Test func nodesWithoutMemoryAreLeftOutAndSetsMayHaveGaps() throws {
+        let tree = try FileTree()
+        try tree.write("devices/system/node/online", "0-5\n")
+        try tree.write("devices/system/node/has_memory", "0,2-3,5\n")
+        #expect(HostTopology(sysfs: tree.path).nodes == [0, 2, 3, 5])
+    }
+
+    @Test func aKernelWithoutNUMAHasNodeZeroAndTheMachinesPools() throws {
+        let tree = try FileTree()
+        try tree.write("kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "8\n")
+        try tree.write("kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "7\n")
+        try tree.write("kernel/mm/hugepages/hugepages-2048kB/nr_overcommit_hugepages", "6\n")
+        try tree.write("kernel/mm/hugepages/hugepages-2048kB/surplus_hugepages", "2\n")
+        try tree.write("meminfo", "MemTotal: 1000 kB\nMemFree:  500 kB\n")
+        let topology = HostTopology(sysfs: tree.path, procfs: tree.path)
+        #expect(topology.nodes == [0])
+        #expect(topology.freePages(of: .size2MiB) == [0: 7])
+        #expect(topology.pool(of: .size2MiB)?.overcommit == 4)
+        #expect(topology.availableByteCount(onNode: 0) == 500 << 10 - 1000 << 10 / 50)
+    }
+
+    @Test func aDevicesNodeIsThatOfItsFirstParentThatHasOne() throws {
+        let tree = try FileTree()
+        let function = "devices/pci0000:80/0000:80:01.0"
+        try tree.write("\(function)/numa_node", "1\n")
+        try tree.write("devices/pci0000:80/numa_node", "0\n")
+        try tree.makeFolder("\(function)/vdpa0/vhost-vdpa-0")
+        try tree.link("class/vhost-vdpa/vhost-vdpa-0", to: "\(function)/vdpa0/vhost-vdpa-0")
+        try tree.link("bus/vdpa/devices/vdpa0", to: "\(function)/vdpa0")
+        try tree.link("dev/char/508:0", to: "\(function)/vdpa0/vhost-vdpa-0")
+        let topology = HostTopology(sysfs: tree.path)
+        #expect(topology.node(ofDevice: "vhost-vdpa-0") == 1)
+        #expect(topology.node(ofDevice: "vdpa0") == 1)
+        #expect(topology.node(ofCharacterDevice: 508, 0) == 1)
+        try tree.write("\(function)/numa_node", "-1\n")
+        #expect(topology.node(ofDevice: "vhost-vdpa-0") == nil, "the kernel does not know")
+    }
+
+    @Test func aSimulatorAndAnUnknownDeviceHaveNoNode() throws {
+        let tree = try FileTree()
+        try tree.makeFolder("devices/vdpasim_net/vdpa1/vhost-vdpa-1")
+        try tree.link(
+            "class/vhost-vdpa/vhost-vdpa-1", to: "devices/vdpasim_net/vdpa1/vhost-vdpa-1")
+        try tree.write("numa_node", "0\n")
+        let topology = HostTopology(sysfs: tree.path)
+        for name in ["vhost-vdpa-1", "vhost-vdpa-9", "", "..", "../../devices"] {
+            #expect(topology.node(ofDevice: name) == nil, "\(name)")
+        }
+    }
+
+    @Test func longFilesAreReadLineByLine() throws {
+        let tree = try FileTree()
+        // A figure behind more than one read buffer, in a file without a last newline.
+        let filler = String(repeating: "Filler: 1 kB\n", count: 5000)
+        try tree.write("meminfo", filler + "MemFree: 77 kB")
+        let topology = HostTopology(sysfs: tree.path, procfs: tree.path)
+        #expect(topology.availableByteCount(onNode: 0) == 77 << 10)
+    }
+}
