@@ -9,8 +9,8 @@ package enum VringLayout: Hashable, Sendable {
 package enum VringBase: Hashable, Sendable {
     /// The index of the next available entry.
     case split(availableIndex: UInt16)
-    /// Both positions of a packed ring. The kernel keeps them since 6.4; before, only the low 16
-    /// bits get through, and a state with more is EINVAL.
+    /// Both positions of a packed ring. Kernels before 6.4 without the stable fix (6.1.192 has it)
+    /// know 16 bits only, and answer EINVAL to more.
     case packed(available: PackedVringPosition, used: PackedVringPosition)
 
     /// The available state in the low 16 bits, the used state of a packed ring in the high ones
