@@ -7,7 +7,7 @@ public struct Machine: Encodable, Sendable {
     public let memoryBytes: Int
     public let architecture: String
     public let kernel: String
-    /// `simulated`, or the device's path and its parent in sysfs.
+    /// `simulated`, or the device's path and its place in sysfs.
     public let device: String
     public let basePageBytes: Int
     /// Hugetlb pages in all and free, per page size in bytes.
@@ -107,13 +107,19 @@ public struct Machine: Encodable, Sendable {
         return String(chosen)
     }
 
-    /// The device node's parent in sysfs names the driver's device, such as `vdpasim_net`.
+    /// The device's place in sysfs tells hardware from software devices.
     private static func deviceKind(_ path: String?) -> String {
         guard let path else { return "simulated" }
-        let node = "/sys/class/vhost-vdpa/" + (path.split(separator: "/").last ?? "")
-        let parts = URL(fileURLWithPath: node).resolvingSymlinksInPath().pathComponents
-        guard parts.count > 3, parts.contains("devices") else { return path }
-        return "\(path) on \(parts[parts.count - 3])/\(parts[parts.count - 2])"
+        let node = String(path.split(separator: "/").last ?? "")
+        let root = "/sys/bus/vdpa/devices"
+        let files = FileManager.default
+        let names = (try? files.contentsOfDirectory(atPath: root)) ?? []
+        for name in names where files.fileExists(atPath: "\(root)/\(name)/\(node)") {
+            let device = URL(fileURLWithPath: "\(root)/\(name)").resolvingSymlinksInPath()
+            // Behind /, sys and devices: the bus address for hardware, else the name alone.
+            return "\(path) (\(device.pathComponents.dropFirst(3).joined(separator: "/")))"
+        }
+        return path
     }
 
     /// Memory of this process that is resident, exactly: the counters in statm lag behind.
@@ -136,32 +142,5 @@ public struct Machine: Encodable, Sendable {
         return "device \(device); \(build); invariant checks \(invariantChecks ? "on" : "off"); "
             + "seed \(seed); huge pages free \(pools.joined(separator: ", ")); "
             + "THP \(transparentHugePages), shared \(transparentHugePagesShared)"
-    }
-}
-
-/// One hugetlb pool of the kernel.
-public struct HugePagePool: Encodable, Sendable {
-    public let pageBytes: Int
-    public let total: Int
-    public let free: Int
-
-    private enum CodingKeys: String, CodingKey {
-        case pageBytes = "page_bytes"
-        case total, free
-    }
-
-    static func all() -> [HugePagePool] {
-        let root = "/sys/kernel/mm/hugepages"
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
-        return names.compactMap { name -> HugePagePool? in
-            let digits = name.drop { !$0.isNumber }.prefix { $0.isNumber }
-            guard let kibibytes = Int(digits) else { return nil }
-            func count(_ file: String) -> Int {
-                Machine.text("\(root)/\(name)/\(file)").flatMap { Int($0) } ?? 0
-            }
-            return HugePagePool(
-                pageBytes: kibibytes << 10, total: count("nr_hugepages"),
-                free: count("free_hugepages"))
-        }.sorted { $0.pageBytes < $1.pageBytes }
     }
 }

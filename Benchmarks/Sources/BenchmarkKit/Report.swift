@@ -17,7 +17,8 @@ public struct Report: Encodable, Sendable {
         do {
             try Data(json().utf8).write(to: URL(fileURLWithPath: path))
         } catch {
-            throw BenchmarkError("the results could not be written to \(path): \(error)")
+            let reason = error.localizedDescription
+            throw BenchmarkError("the results could not be written to \(path): \(reason)")
         }
     }
 }

@@ -39,10 +39,25 @@ struct AllocatorSizes: ParsableArguments {
 
     @Option(help: "Seconds after which a phase is cut.")
     var phaseSeconds: Double?
+
+    func validate() throws {
+        if let phaseSeconds, !(phaseSeconds > 0 && phaseSeconds <= 3600) {
+            throw ValidationError("--phase-seconds is above 0 and at most 3600.")
+        }
+        if let singleSteps, singleSteps < 0 {
+            throw ValidationError("--single-steps is not negative.")
+        }
+    }
 }
 
 /// Sizes of the suite `memory`.
 struct MemorySizes: ParsableArguments {
     @Option(help: "MiB populated per page size (default 1024; with --quick 64).")
     var mebibytes: Int?
+
+    func validate() throws {
+        if let mebibytes, !(1...(1 << 30)).contains(mebibytes) {
+            throw ValidationError("--mebibytes is at least 1 and at most 2^30.")
+        }
+    }
 }

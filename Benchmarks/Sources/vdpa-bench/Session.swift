@@ -7,11 +7,13 @@ final class Session {
     private let common: CommonOptions
     private var report: Report
 
-    init(_ common: CommonOptions) {
+    init(_ common: CommonOptions) throws {
         self.common = common
         clock = .calibrated()
         machine = Machine(devicePath: common.device, seed: common.seed, clock: clock)
         report = Report(machine: machine)
+        // Before minutes of work, not after them.
+        if let path = common.json { try report.write(to: path) }
         print("vdpa-bench on \(machine.summary)")
         print(machine.setting)
     }
@@ -36,14 +38,17 @@ final class Session {
         try AllocatorSuite.run(options, clock: clock, report: open(.allocator))
     }
 
-    func runMemory(_ sizes: MemorySizes) throws {
+    func runMemory(_ sizes: MemorySizes) {
         var options = MemoryOptions()
         if common.quick { options.makeQuick() }
         if let repetitions = common.repetitions { options.repetitions = repetitions }
         if let mebibytes = sizes.mebibytes { options.byteCount = mebibytes << 20 }
+        let report = open(.memory)
+        func unavailable(_ name: String, _ reason: String) {
+            print("\(name): not available: \(reason)")
+        }
         MemorySuite.runBaseline(
-            options, machine: machine, clock: clock, report: open(.memory),
-            unavailable: { print("\($0): not available: \($1)") })
+            options, machine: machine, clock: clock, report: report, unavailable: unavailable)
     }
 
     func finish() throws {

@@ -18,7 +18,7 @@ struct AllocatorCommand: ParsableCommand {
     @OptionGroup var sizes: AllocatorSizes
 
     func run() throws {
-        let session = Session(common)
+        let session = try Session(common)
         try session.runAllocator(sizes)
         try session.finish()
     }
@@ -32,8 +32,8 @@ struct MemoryCommand: ParsableCommand {
     @OptionGroup var sizes: MemorySizes
 
     func run() throws {
-        let session = Session(common)
-        try session.runMemory(sizes)
+        let session = try Session(common)
+        session.runMemory(sizes)
         try session.finish()
     }
 }
@@ -47,9 +47,9 @@ struct AllCommand: ParsableCommand {
     @OptionGroup var memory: MemorySizes
 
     func run() throws {
-        let session = Session(common)
+        let session = try Session(common)
         try session.runAllocator(allocator)
-        try session.runMemory(memory)
+        session.runMemory(memory)
         try session.finish()
     }
 }
