@@ -3,30 +3,30 @@
 ///
 /// Source: include/uapi/linux/vhost_types.h, `VHOST_BACKEND_F_*`. Bits this library does not know
 /// are kept, so that what the kernel answered can be shown.
-package struct BackendFeatures: OptionSet, Sendable, Hashable {
-    package let rawValue: UInt64
-    package init(rawValue: UInt64) { self.rawValue = rawValue }
+public struct BackendFeatures: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt64
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
 
     /// Messages with an address-space field (5.9). The kernel takes them unacknowledged, too.
-    package static let messageV2 = BackendFeatures(rawValue: 1 << 1)
+    public static let messageV2 = BackendFeatures(rawValue: 1 << 1)
     /// `BATCH_BEGIN` and `BATCH_END` (5.9).
-    package static let batch = BackendFeatures(rawValue: 1 << 2)
+    public static let batch = BackendFeatures(rawValue: 1 << 2)
     /// The address-space field counts (5.19). Unacknowledged, every message lands in ASID 0.
-    package static let addressSpaces = BackendFeatures(rawValue: 1 << 3)
+    public static let addressSpaces = BackendFeatures(rawValue: 1 << 3)
     /// `VHOST_VDPA_SUSPEND` (6.0).
-    package static let suspend = BackendFeatures(rawValue: 1 << 4)
+    public static let suspend = BackendFeatures(rawValue: 1 << 4)
     /// `VHOST_VDPA_RESUME` (6.3).
-    package static let resume = BackendFeatures(rawValue: 1 << 5)
+    public static let resume = BackendFeatures(rawValue: 1 << 5)
     /// Queues may be enabled after DRIVER_OK (6.6).
-    package static let enableAfterDriverOK = BackendFeatures(rawValue: 1 << 6)
+    public static let enableAfterDriverOK = BackendFeatures(rawValue: 1 << 6)
     /// The descriptor tables may live in an address space of their own (6.7).
-    package static let descriptorASID = BackendFeatures(rawValue: 1 << 7)
+    public static let descriptorASID = BackendFeatures(rawValue: 1 << 7)
     /// The device's table survives a reset (6.7).
-    package static let persistentIOTLB = BackendFeatures(rawValue: 1 << 8)
+    public static let persistentIOTLB = BackendFeatures(rawValue: 1 << 8)
 }
 
 extension BackendFeatures: CustomStringConvertible {
-    package var description: String {
+    public var description: String {
         var rest = rawValue
         var names: [String] = []
         for (bit, name) in BackendFeatures.names where rest & (1 << bit) != 0 {

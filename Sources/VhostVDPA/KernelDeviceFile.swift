@@ -49,6 +49,20 @@ package final class KernelDeviceFile: DeviceFile {
             return 0
         }
     }
+
+    /// The descriptor's number, nil where the file is closed. It is not closed during `body`.
+    package func withDescriptor<Answer: Sendable>(_ body: (Int32) -> Answer) -> Answer? {
+        descriptor.withLock { file in file.rawNumber.map(body) }
+    }
+
+    /// Gives the descriptor up without closing it, for one that stays its lender's. Further calls
+    /// answer `-EBADF`.
+    ///
+    /// - Returns: the descriptor; nil where the file is closed already.
+    @discardableResult
+    package func release() -> Int32? {
+        descriptor.withLock { file in file.take()?.release() }
+    }
 }
 
 extension Optional where Wrapped == FileDescriptor, Wrapped: ~Copyable {

@@ -1,12 +1,12 @@
-package import IOVAAllocator
+public import IOVAAllocator
 
 /// Which of the two virtqueue layouts was negotiated (`VirtioFeatures.ringPacked`).
-package enum VringLayout: Hashable, Sendable {
+public enum VringLayout: Hashable, Sendable {
     case split, packed
 }
 
 /// Where a queue stands: what `VHOST_SET_VRING_BASE` and `VHOST_GET_VRING_BASE` carry in 32 bits.
-package enum VringBase: Hashable, Sendable {
+public enum VringBase: Hashable, Sendable {
     /// The index of the next available entry.
     case split(availableIndex: UInt16)
     /// Both positions of a packed ring. Kernels before 6.4 without the stable fix (6.1.192 has it)
@@ -38,31 +38,31 @@ package enum VringBase: Hashable, Sendable {
 }
 
 /// A position in a packed ring: 15 bits of index and the wrap counter in bit 15.
-package struct PackedVringPosition: RawRepresentable, Hashable, Sendable {
-    package let rawValue: UInt16
-    package init(rawValue: UInt16) { self.rawValue = rawValue }
+public struct PackedVringPosition: RawRepresentable, Hashable, Sendable {
+    public let rawValue: UInt16
+    public init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// nil where `index` needs more than 15 bits.
-    package init?(index: UInt16, wrapCounter: Bool) {
+    public init?(index: UInt16, wrapCounter: Bool) {
         guard index < 0x8000 else { return nil }
         rawValue = index | (wrapCounter ? 0x8000 : 0)
     }
 
-    package var index: UInt16 { rawValue & 0x7fff }
-    package var wrapCounter: Bool { rawValue & 0x8000 != 0 }
+    public var index: UInt16 { rawValue & 0x7fff }
+    public var wrapCounter: Bool { rawValue & 0x8000 != 0 }
 }
 
 /// A queue's three areas, as the device addresses them. For a packed ring `available` is the
 /// driver's event area and `used` the device's.
-package struct VringAddresses: Hashable, Sendable {
-    package var descriptors: IOVA
-    package var available: IOVA
-    package var used: IOVA
+public struct VringAddresses: Hashable, Sendable {
+    public var descriptors: IOVA
+    public var available: IOVA
+    public var used: IOVA
     /// Where writes to the used ring are logged; nil for no log. vhost-vdpa has no dirty log, so
     /// it stores the address and does nothing with it.
-    package var log: IOVA?
+    public var log: IOVA?
 
-    package init(descriptors: IOVA, available: IOVA, used: IOVA, log: IOVA? = nil) {
+    public init(descriptors: IOVA, available: IOVA, used: IOVA, log: IOVA? = nil) {
         self.descriptors = descriptors
         self.available = available
         self.used = used
@@ -71,7 +71,7 @@ package struct VringAddresses: Hashable, Sendable {
 }
 
 /// The eventfd of a queue or of the configuration, or none.
-package enum EventBinding: Hashable, Sendable {
+public enum EventBinding: Hashable, Sendable {
     /// An eventfd(2). The kernel takes a reference of its own; the caller keeps its descriptor.
     case eventfd(Int32)
     /// Undoes an earlier binding (`VHOST_FILE_UNBIND`, -1).
@@ -87,12 +87,12 @@ package enum EventBinding: Hashable, Sendable {
 }
 
 /// One region of `VHOST_SET_MEM_TABLE` (struct vhost_memory_region).
-package struct MemoryTableRegion: Hashable, Sendable {
-    package var guestAddress: UInt64
-    package var byteCount: UInt64
-    package var userAddress: UInt
+public struct MemoryTableRegion: Hashable, Sendable {
+    public var guestAddress: UInt64
+    public var byteCount: UInt64
+    public var userAddress: UInt
 
-    package init(guestAddress: UInt64, byteCount: UInt64, userAddress: UInt) {
+    public init(guestAddress: UInt64, byteCount: UInt64, userAddress: UInt) {
         self.guestAddress = guestAddress
         self.byteCount = byteCount
         self.userAddress = userAddress

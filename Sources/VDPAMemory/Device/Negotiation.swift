@@ -24,36 +24,65 @@ struct Negotiation: ~Copyable {
         }
     }
 
-    /// A device that somebody opened before: its owner may be this process already.
+    /// A device that somebody opened before: its owner may be this process already. On failure
+    /// the file is closed.
     ///
     /// EBUSY from SET_OWNER is only believed to mean "this process" if a call that the kernel
     /// answers to the owner alone is not EPERM (drivers/vhost/vhost.c, `vhost_dev_check_owner`).
     /// The table must start empty, since nobody can read it: a device that is running
-    /// (DRIVER_OK) is refused, and on any other everything is unmapped in every address space.
+    /// (DRIVER_OK) is refused, before anything is changed, and on any other everything is
+    /// unmapped in every address space.
     static func adopted(_ file: any DeviceFile) throws(DMAError) -> Negotiation {
         let device = VhostDevice(file)
-        do {
+        try requireVhostVDPA(device)
+        try requireStopped(device)
+        do throws(VhostError) {
             try takeOwnership(device)
-            guard try !device.getStatus().contains(.driverOK) else {
-                throw DMAError(
-                    .deviceUnavailable,
-                    "The device is running (DRIVER_OK) with mappings that "
-                        + "this library does not know.",
-                    remedy: "Reset it (SET_STATUS 0) before it is adopted.")
-            }
             let result = try settle(device)
-            let channel = IOTLBChannel(file, acknowledged: result.backendFeatures)
-            for space in 0..<result.addressSpaceCount {
-                try channel.unmapEverything(asid: space)
-            }
+            try empty(result, file)
             return result
-        } catch let error as VhostError {
-            throw DMAError(error)
-        } catch let error as DMAError {
-            throw error
         } catch {
-            preconditionFailure("no other error is thrown above")
+            throw DMAError(error)
         }
+    }
+
+    /// GET_DEVICE_ID fails on a vhost-vdpa file only if the file or the device is gone. Other
+    /// files say ENOTTY, other vhost devices EPERM or ENOBUFS.
+    private static func requireVhostVDPA(_ device: borrowing VhostDevice) throws(DMAError) {
+        do throws(VhostError) {
+            _ = try device.getDeviceID()
+        } catch {
+            switch error.code {
+            case .closed, .deviceFailed, .noDevice, .interrupted: throw DMAError(error)
+            default:
+                throw DMAError(
+                    .invalidArgument, "The descriptor is not of a vhost-vdpa device.",
+                    remedy: "Pass the descriptor of an open /dev/vhost-vdpa-N.",
+                    errno: error.errno?.rawValue)
+            }
+        }
+    }
+
+    private static func requireStopped(_ device: borrowing VhostDevice) throws(DMAError) {
+        let status: DeviceStatus
+        do throws(VhostError) { status = try device.getStatus() } catch { throw DMAError(error) }
+        guard !status.contains(.driverOK) else {
+            throw DMAError(
+                .deviceUnavailable,
+                "The device is running (DRIVER_OK) with mappings that this library does not know.",
+                remedy: "Reset it (SET_STATUS 0) before it is adopted.")
+        }
+    }
+
+    /// Ends a batch that the earlier user left open, in whichever address space: while it is open
+    /// the messages of every other one fail. Without one, BATCH_END does nothing.
+    private static func empty(
+        _ result: borrowing Negotiation, _ file: any DeviceFile
+    ) throws(VhostError) {
+        let channel = IOTLBChannel(file, acknowledged: result.backendFeatures)
+        let spaces = 0..<result.addressSpaceCount
+        for space in spaces { try? channel.batchEnd(asid: space) }
+        for space in spaces { try channel.unmapEverything(asid: space) }
     }
 
     private static func takeOwnership(_ device: borrowing VhostDevice) throws(VhostError) {

@@ -1,6 +1,6 @@
 public import IOVAAllocator
 internal import Synchronization
-package import VhostVDPA
+public import VhostVDPA
 
 /// A vhost-vdpa device: its file, what was negotiated, and its control operations.
 ///
@@ -25,13 +25,21 @@ public final class VDPADevice: Sendable {
 
     let vhost: VhostDevice
     let traits: DeviceTraits
-    let backendFeatures: BackendFeatures
+    /// What was negotiated with vhost-vdpa: batches, address spaces, suspend and so on.
+    public let backendFeatures: BackendFeatures
+
     let channel: IOTLBChannel
     /// Held for the length of a batch: the kernel's batch flag belongs to the file, so that two
     /// address spaces of one device are two batches in sequence.
     let batchLock = Mutex<Void>(())
-    /// The address spaces that a domain has taken.
-    let takenAddressSpaces = Mutex<Set<UInt32>>([])
+    /// Held for the length of a control operation that records what it told the device.
+    ///
+    /// Lock order: this one, then a domain's, then `batchLock`; `claims` and `records` are held
+    /// for a look or a note only. So a domain must not call control operations under its lock.
+    let controlLock = Mutex<Void>(())
+    let claims = Mutex(AddressSpaceClaims())
+    let records = Mutex(RingRecords())
+    private let resetCount = Atomic<UInt64>(0)
 
     /// Opens a device.
     ///
@@ -42,15 +50,21 @@ public final class VDPADevice: Sendable {
     /// - Throws: `deviceUnavailable` (not found, no permission, open elsewhere: EBUSY),
     ///   `notOwner`, `notSupported` on kernels before 5.19.
     public convenience init(path: String) throws(DMAError) {
-        let file: any DeviceFile
-        switch KernelDeviceFile.open(path: path) {
-        case .success(let opened): file = opened
-        case .failure(let errno): throw DMAError(VhostError.open(errno, path: path))
-        }
+        let file = KernelDeviceFile.open(path: path)
         let numbers = CharacterDevice.numbers(path: path)
         try self.init(
-            file: file,
+            opened: file.map { $0 },
             traits: .ofMachine(name: path, major: numbers.major, minor: numbers.minor))
+    }
+
+    /// A device from the answer to open(2).
+    package convenience init(
+        opened: Result<any DeviceFile, Errno>, traits: DeviceTraits
+    ) throws(DMAError) {
+        switch opened {
+        case .success(let file): try self.init(file: file, traits: traits)
+        case .failure(let errno): throw DMAError(VhostError.open(errno, path: traits.name))
+        }
     }
 
     /// A device over an open file, which this object closes.
@@ -58,13 +72,25 @@ public final class VDPADevice: Sendable {
         try self.init(Negotiation.fresh(file), traits: traits)
     }
 
-    init(_ result: consuming Negotiation, traits: DeviceTraits) throws(DMAError) {
+    init(_ result: consuming Negotiation, traits: DeviceTraits) {
         iovaRange = result.iovaRange
         addressSpaceCount = result.addressSpaceCount
         backendFeatures = result.backendFeatures
         channel = IOTLBChannel(result.vhost.file, acknowledged: result.backendFeatures)
         self.traits = traits
         vhost = result.takeDevice()
+    }
+
+    /// Counts the resets that may have lost mappings: while it stays the same, what the kernel's
+    /// table holds, the device's own does too. A domain compares it and maps again.
+    ///
+    /// A reset keeps them only where IOTLB_PERSIST was acknowledged (6.7). Platform-IOMMU devices
+    /// of older kernels keep them as well, but nothing tells such a device from the others.
+    var tableEpoch: UInt64 { resetCount.load(ordering: .sequentiallyConsistent) }
+
+    func countReset() {
+        guard !backendFeatures.contains(.persistentIOTLB) else { return }
+        resetCount.wrappingAdd(1, ordering: .sequentiallyConsistent)
     }
 
     /// Whether messages can be batched.

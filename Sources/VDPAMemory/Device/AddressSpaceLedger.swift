@@ -1,0 +1,59 @@
+internal import IOVAAllocator
+internal import Synchronization
+internal import VhostVDPA
+
+/// What a device asks of whoever maps into one of its address spaces, before a ring goes live.
+protocol AddressSpaceLedger: AnyObject, Sendable {
+    /// Whether every byte of `range` is mapped so that the device may do what `access` says.
+    ///
+    /// The device calls it with no lock held that a mapping operation takes.
+    func covers(_ range: IOVARange, access: DMAAccess) -> Bool
+}
+
+/// The address spaces of one device that are taken, and by whom.
+struct AddressSpaceClaims: Sendable {
+    /// Weak, since a domain keeps its device alive. A claim outlives its ledger until it is
+    /// released: the domain's last unmaps come after its weak references are gone.
+    private struct Claim: Sendable {
+        weak var ledger: (any AddressSpaceLedger)?
+    }
+
+    private var claims: [UInt32: Claim] = [:]
+
+    /// Whether the claim was free, and is now taken.
+    mutating func claim(_ addressSpace: UInt32, _ ledger: any AddressSpaceLedger) -> Bool {
+        guard claims[addressSpace] == nil else { return false }
+        claims[addressSpace] = Claim(ledger: ledger)
+        return true
+    }
+
+    mutating func release(_ addressSpace: UInt32) { claims[addressSpace] = nil }
+
+    func ledger(_ addressSpace: UInt32) -> (any AddressSpaceLedger)? {
+        claims[addressSpace]?.ledger
+    }
+}
+
+extension VDPADevice {
+    /// Takes an address space for a domain, until `release(addressSpace:)`.
+    ///
+    /// - Throws: `addressSpace` where the device has no such space or a domain has it.
+    func claim(addressSpace: UInt32, ledger: any AddressSpaceLedger) throws(DMAError) {
+        guard addressSpace < addressSpaceCount else {
+            throw DMAError(
+                .addressSpace,
+                "\(name) has no address space \(addressSpace).",
+                remedy: "Stay below its number of address spaces (`addressSpaceCount`).",
+                needed: UInt64(addressSpace) + 1, limit: UInt64(addressSpaceCount))
+        }
+        guard claims.withLock({ $0.claim(addressSpace, ledger) }) else {
+            throw DMAError(
+                .addressSpace,
+                "Address space \(addressSpace) of \(name) belongs to another domain.",
+                remedy: "Share that domain, or let go of it and of its regions first.")
+        }
+    }
+
+    /// Gives an address space back: nothing is mapped in it any more.
+    func release(addressSpace: UInt32) { claims.withLock { $0.release(addressSpace) } }
+}

@@ -1,0 +1,50 @@
+package import VhostVDPA
+
+/// What a case needs of the machine it runs on; the simulator and the kernel each have one.
+package protocol ConformanceMachine: Sendable {
+    /// Opens the device, which must be closed.
+    func open() -> Result<any DeviceFile, Errno>
+    /// RLIMIT_MEMLOCK of the calling process, in bytes; nil for unlimited.
+    func setLockedMemoryLimit(_ byteCount: UInt64?)
+    /// VmPin: bytes that device files have pinned in this process.
+    func pinnedByteCount() -> UInt64
+    /// Does on an open file, from a process that is not its owner, what `ForeignProbe` does.
+    func probeFromOtherProcess(_ file: any DeviceFile) throws -> ForeignAnswers
+}
+
+/// What a case is given. The limit is raised before each case and is the case's to change.
+package struct Context: Sendable {
+    package let profile: Profile
+    package let machine: any ConformanceMachine
+
+    package init(profile: Profile, machine: any ConformanceMachine) {
+        self.profile = profile
+        self.machine = machine
+    }
+
+    /// Runs one case on a device that no case before it has touched (opening resets it).
+    package func run(_ conformanceCase: ConformanceCase) throws {
+        machine.setLockedMemoryLimit(nil)
+        defer { machine.setLockedMemoryLimit(nil) }
+        try conformanceCase.body(self)
+    }
+
+    /// A fresh file without an owner. It closes with its last reference.
+    func openUnowned() throws -> Client {
+        switch machine.open() {
+        case .success(let file): return Client(file)
+        case .failure(let error): throw ConformanceFailure(description: "open: \(error)")
+        }
+    }
+
+    /// A fresh file that this process owns, with the backend features that all devices offer.
+    func open() throws -> Client {
+        let client = try openUnowned()
+        try expectEqual(client.setOwner(), 0, "SET_OWNER")
+        try expectEqual(client.acknowledge(0xe), 0, "SET_BACKEND_FEATURES")
+        return client
+    }
+
+    /// The pages that device files have pinned.
+    func pinnedPages() -> Int { Int(machine.pinnedByteCount() / 4096) }
+}

@@ -1,0 +1,32 @@
+/// The device that the cases meet: one of the four of the kernel test VM, or the simulator's twin.
+package enum Profile: String, CaseIterable, Sendable {
+    /// vdpa_sim's network device, set_map.
+    case sim
+    /// The same with `batch_mapping=0`, dma_map.
+    case simNoBatch = "sim-nobatch"
+    /// vp_vdpa behind a platform IOMMU.
+    case iommu
+    /// A VDUSE block device: mapped by virtual address, set_map.
+    case vduse
+}
+
+extension Set<Profile> {
+    package static let all = Set(Profile.allCases)
+    /// Parents that pin the memory they map.
+    package static let pinned: Set = [.sim, .simNoBatch, .iommu]
+    package static let vdpaSim: Set = [.sim, .simNoBatch]
+}
+
+extension Profile {
+    /// How many cases must run: a case that disappears is a failure.
+    package var expectedCaseCount: Int {
+        switch self {
+        case .sim: 75
+        case .simNoBatch: 75
+        case .iommu: 73
+        case .vduse: 68
+        }
+    }
+
+    var pinsMemory: Bool { self != .vduse }
+}
