@@ -29,6 +29,8 @@ let package = Package(
             dependencies: [
                 "CBenchmark",
                 .product(name: "IOVAAllocator", package: "vdpa-memory"),
+                .product(name: "VDPAMemory", package: "vdpa-memory"),
+                .product(name: "VDPASimulator", package: "vdpa-memory"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             swiftSettings: strict),

@@ -61,3 +61,9 @@ struct MemorySizes: ParsableArguments {
         }
     }
 }
+
+/// Sizes of the suite `map`.
+struct MapSizes: ParsableArguments {
+    @Option(help: "Regions of 4 KiB mapped per way (default 1000; with --quick 200).")
+    var regions: Int?
+}

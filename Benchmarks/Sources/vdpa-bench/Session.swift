@@ -1,4 +1,5 @@
 internal import BenchmarkKit
+internal import Glibc
 
 /// One invocation: the machine, the clock, and the rows so far, printed as they come.
 final class Session {
@@ -22,6 +23,8 @@ final class Session {
         print("\n" + table.header)
         return { [self] result in
             print(table.row(result))
+            // Rows show as they come through a pipe, too, and outlive a crash of a later case.
+            fflush(nil)
             report.results.append(result)
         }
     }
@@ -38,7 +41,7 @@ final class Session {
         try AllocatorSuite.run(options, clock: clock, report: open(.allocator))
     }
 
-    func runMemory(_ sizes: MemorySizes) {
+    func runMemory(_ sizes: MemorySizes) throws {
         var options = MemoryOptions()
         if common.quick { options.makeQuick() }
         if let repetitions = common.repetitions { options.repetitions = repetitions }
@@ -49,6 +52,18 @@ final class Session {
         }
         MemorySuite.runBaseline(
             options, machine: machine, clock: clock, report: report, unavailable: unavailable)
+        try MemorySuite.runThroughDomain(
+            options, devicePath: common.device, machine: machine, clock: clock, report: report,
+            unavailable: unavailable)
+    }
+
+    func runMap(_ sizes: MapSizes) throws {
+        var options = MapOptions()
+        if common.quick { options.makeQuick() }
+        options.devicePath = common.device
+        if let repetitions = common.repetitions { options.repetitions = repetitions }
+        if let regions = sizes.regions { options.regions = regions }
+        try MapSuite.run(options, clock: clock, report: open(.map))
     }
 
     func finish() throws {

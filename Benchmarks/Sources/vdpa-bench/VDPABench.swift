@@ -5,7 +5,9 @@ struct VDPABench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "vdpa-bench",
         abstract: "Measures the IOVA allocator, mapping, and backing memory.",
-        subcommands: [AllocatorCommand.self, MemoryCommand.self, AllCommand.self],
+        subcommands: [
+            AllocatorCommand.self, MapCommand.self, MemoryCommand.self, AllCommand.self,
+        ],
         defaultSubcommand: AllCommand.self)
 }
 
@@ -24,6 +26,21 @@ struct AllocatorCommand: ParsableCommand {
     }
 }
 
+struct MapCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "map",
+        abstract: "Small regions mapped one by one, in one batch, in coalesced extents.")
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var sizes: MapSizes
+
+    func run() throws {
+        let session = try Session(common)
+        try session.runMap(sizes)
+        try session.finish()
+    }
+}
+
 struct MemoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "memory", abstract: "Populating backing memory, per page size.")
@@ -33,7 +50,7 @@ struct MemoryCommand: ParsableCommand {
 
     func run() throws {
         let session = try Session(common)
-        session.runMemory(sizes)
+        try session.runMemory(sizes)
         try session.finish()
     }
 }
@@ -44,12 +61,14 @@ struct AllCommand: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var allocator: AllocatorSizes
+    @OptionGroup var map: MapSizes
     @OptionGroup var memory: MemorySizes
 
     func run() throws {
         let session = try Session(common)
         try session.runAllocator(allocator)
-        session.runMemory(memory)
+        try session.runMap(map)
+        try session.runMemory(memory)
         try session.finish()
     }
 }
