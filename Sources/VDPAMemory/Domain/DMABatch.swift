@@ -63,14 +63,15 @@ public struct DMABatch: ~Copyable {
         isolation: Isolation
     ) throws(DMAError) -> RegionID {
         let index = operations.count
-        let external: ExternalRange
         do throws(DMAError) {
-            external = try ExternalMemoryCheck.inspect(
-                memory, access: access, mapsByAddress: !domain.device.pinsMemory)
+            try memory.requireWholePages()
         } catch {
             throw error.inOperation(index)
         }
         let id = try domain.newRegion(index)
+        // The areas are counted for the whole batch at once, when it is done.
+        let external = ExternalRange(
+            address: memory.address, byteCount: UInt64(memory.byteCount), areaCount: 1)
         operations.append(.register(id, external, placement, access, isolation))
         return id
     }

@@ -136,6 +136,8 @@ public final class DMADomain: Sendable {
 
     private func commit(_ operations: [BatchOperation]) throws(DMAError) {
         guard !operations.isEmpty else { return }
+        var operations = operations
+        try ExternalMemoryCheck.inspect(&operations, mapsByAddress: !device.pinsMemory)
         // What comes back is released here, outside the lock: giving pages back takes time.
         let released = try locked { state throws(DMAError) in try state.commit(operations) }
         withExtendedLifetime(released) {}
