@@ -35,8 +35,9 @@ enum ExternalMemoryCheck {
             throw DMAError(error)
         }
         for index in operations.indices {
-            guard case .register(let id, var memory, let placement, let access, let isolation) =
-                operations[index]
+            guard
+                case .register(let id, var memory, let placement, let access, let isolation) =
+                    operations[index]
             else { continue }
             do throws(DMAError) {
                 memory.areaCount = try areaCount(memory, snapshot, access, mapsByAddress)

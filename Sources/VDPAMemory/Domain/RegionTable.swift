@@ -96,7 +96,7 @@ struct RegionTable: ~Copyable {
         unsafe change(&slots[Int(id.slot)].record)
     }
 
-    func forEach(_ body: (RegionID, RegionRecord) -> Void) {
+    func visit(_ body: (RegionID, RegionRecord) -> Void) {
         for index in 0..<frontier {
             let slot = unsafe slots[Int(index)]
             if slot.generation & 1 == 1 {

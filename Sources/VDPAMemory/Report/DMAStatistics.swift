@@ -39,7 +39,7 @@ public struct DMAStatistics: Hashable, Sendable {
         let live = state.liveExtents()
         var bytes: UInt64 = 0
         var count = 0
-        state.regions.forEach { _, record in
+        state.regions.visit { _, record in
             guard record.state == .live else { return }
             count += 1
             bytes += record.byteCount
