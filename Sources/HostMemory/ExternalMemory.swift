@@ -29,6 +29,21 @@ package enum ExternalMemory {
         return areas
     }
 
+    /// Faults a range in as pinning would, and answers whether all of it could be: mapped, and for
+    /// `writing` writable. It needs no look at the process's maps, whose reading costs more than
+    /// an UPDATE does.
+    ///
+    /// - Returns: nil where it could, otherwise the call's refusal (madvise(2): ENOMEM for a hole,
+    ///   EFAULT or EINVAL for memory that has no pages or not the permission).
+    package static func refusalToFaultIn(
+        _ range: ClosedRange<UInt>, writing: Bool, system: SystemCalls = SystemCalls()
+    ) -> HostMemoryError? {
+        let call: SystemCall = writing ? .populate : .populateForReading
+        let byteCount = Int(range.upperBound - range.lowerBound) + 1
+        let result = system.advise(call, range.lowerBound, byteCount: byteCount)
+        return result < 0 ? HostMemoryError(call, result) : nil
+    }
+
     /// The areas of the whole process that overlap a range, holes and all: one look for many
     /// ranges, since the kernel writes the file anew at every reading.
     ///

@@ -14,13 +14,18 @@ enum ExternalMemoryCheck {
         }
     }
 
-    /// Looks at the memory of every registration in a batch, in one reading of the process's maps,
-    /// and fills in how many areas each lies in.
+    /// Looks at the memory of every registration in a batch, and fills in how many areas of the
+    /// process each lies in, where that matters.
+    ///
+    /// For a device that pins, the pages are faulted in (one madvise(2) each), which is what the
+    /// pin would do and find out. For one that maps by virtual address the process's maps tell
+    /// what kind of memory it is: one reading for the whole batch.
     ///
     /// - Throws: `unsuitableMemory`, with the operation's index.
     static func inspect(
         _ operations: inout [BatchOperation], mapsByAddress: Bool
     ) throws(DMAError) {
+        guard mapsByAddress || !canPinAll(operations) else { return }
         var first = UInt.max
         var last: UInt = 0
         for case .register(_, let memory, _, _, _) in operations {
@@ -48,6 +53,16 @@ enum ExternalMemoryCheck {
         }
     }
 
+    /// Whether all of the memory can be pinned. Where not, the maps will tell why.
+    private static func canPinAll(_ operations: [BatchOperation]) -> Bool {
+        for case .register(_, let memory, _, let access, _) in operations
+        where ExternalMemory.refusalToFaultIn(memory.addresses, writing: access != .readOnly) != nil
+        {
+            return false
+        }
+        return true
+    }
+
     private static func areaCount(
         _ memory: ExternalRange, _ snapshot: [MemoryArea], _ access: DMAAccess,
         _ mapsByAddress: Bool
@@ -55,7 +70,7 @@ enum ExternalMemoryCheck {
         let areas: ArraySlice<MemoryArea>
         do throws(HostMemoryError) {
             areas = try ExternalMemory.areas(
-                in: memory.address...(memory.address + UInt(memory.byteCount - 1)), of: snapshot)
+                in: memory.addresses, of: snapshot)
         } catch {
             throw DMAError(error)
         }
@@ -76,11 +91,23 @@ enum ExternalMemoryCheck {
                     remedy: "Use memory from memfd_create or a shared file, or `allocate`.")
             }
         }
+        if !mapsByAddress,
+            let refusal = ExternalMemory.refusalToFaultIn(
+                memory.addresses, writing: access != .readOnly)
+        {
+            throw DMAError(
+                .unsuitableMemory,
+                "The memory at \(memory.text) cannot be faulted in, so it cannot be pinned.",
+                remedy: "Use ordinary memory with pages behind it: no device memory, no file that "
+                    + "ends before the mapping does, no empty hugepage pool.",
+                errno: refusal.errorNumber)
+        }
         return areas.count
     }
 }
 
 extension ExternalRange {
+    fileprivate var addresses: ClosedRange<UInt> { address...(address + UInt(byteCount - 1)) }
     fileprivate var text: String { "0x\(String(address, radix: 16)) + \(byteCount) bytes" }
 }
 
