@@ -27,7 +27,8 @@ extension DeviceTraits {
     /// what is pinned are the simulator's own figures, read anew each time.
     package init(of device: SimulatedDevice) {
         self.init(
-            name: "simulated device", mapping: device.usesVirtualAddresses ? .virtualAddress : .pinned,
+            name: "simulated device",
+            mapping: device.usesVirtualAddresses ? .virtualAddress : .pinned,
             numaNode: device.numaNode, reservedWindows: device.reservedWindows,
             entryLimit: device.entryLimit, isSimulated: true
         ) {

@@ -48,7 +48,8 @@ extension VDPADevice {
             for (queue, ring) in enabled {
                 areas += try ring.areas().map { QueueArea(queue: queue, area: $0) }
             }
-            try handOver(areas, addressSpace: addressSpace, checked: checked) { device throws(VhostError) in
+            try handOver(areas, addressSpace: addressSpace, checked: checked) {
+                device throws(VhostError) in
                 try device.setGroupASID(group: group, asid: addressSpace)
             } record: {
                 $0.move(group: group, to: addressSpace)
