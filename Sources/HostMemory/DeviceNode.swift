@@ -8,9 +8,13 @@ extension HostTopology {
     /// - Returns: nil where the device does not exist, has no parent with a node (simulators,
     ///   VDUSE), or the kernel says -1.
     package func node(ofDevice name: String) -> Int? {
-        guard !name.isEmpty, !name.contains("/"), name != "." && name != ".." else { return nil }
+        guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0.isNumber || "-_:".contains($0) })
+        else { return nil }
+        let bus = "\(sysfs)/bus/vdpa/devices"
+        // A character device without a class (6.1) is found only below its vDPA device.
         return node(ofFolder: "\(sysfs)/class/vhost-vdpa/\(name)")
-            ?? node(ofFolder: "\(sysfs)/bus/vdpa/devices/\(name)")
+            ?? node(ofFolder: "\(bus)/\(name)")
+            ?? firstMatch("\(bus)/*/\(name)").flatMap { node(ofFolder: $0) }
     }
 
     /// The node of the device behind a character device's numbers, for a descriptor that somebody
@@ -30,6 +34,18 @@ extension HostTopology {
             folder = String(folder[..<slash])
         }
         return nil
+    }
+
+    /// glob(3).
+    private func firstMatch(_ pattern: String) -> String? {
+        // Safe: glob fills the structure, and globfree gives back what it allocated; the path is
+        // copied before.
+        var found = unsafe glob_t()
+        defer { unsafe globfree(&found) }
+        guard unsafe glob(pattern, 0, nil, &found) == 0, unsafe found.gl_pathc > 0,
+            let path = unsafe found.gl_pathv[0]
+        else { return nil }
+        return unsafe String(cString: path)
     }
 
     /// realpath(3): sysfs names devices by symbolic links.

@@ -29,11 +29,6 @@ struct MemoryFile: ~Copyable, Sendable {
         return file
     }
 
-    private init(descriptor: Int32, system: SystemCalls) {
-        self.descriptor = descriptor
-        self.system = system
-    }
-
     /// ftruncate(2): what lies behind `byteCount` is given back.
     func truncate(to byteCount: Int) throws(HostMemoryError) {
         let result = system.truncate(descriptor, byteCount: byteCount)

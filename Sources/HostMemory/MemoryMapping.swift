@@ -42,12 +42,6 @@ struct MemoryMapping: ~Copyable, Sendable {
         return mapping
     }
 
-    private init(address: UInt, byteCount: Int, system: SystemCalls) {
-        self.address = address
-        self.byteCount = byteCount
-        self.system = system
-    }
-
     private mutating func trim(head count: Int) throws(HostMemoryError) {
         let result = system.trim(address, byteCount: count)
         guard result >= 0 else { throw HostMemoryError(.trim, result) }

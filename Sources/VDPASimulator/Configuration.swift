@@ -59,7 +59,9 @@ extension SimulatedDevice {
         public var lockedMemoryLimit: UInt64?
         /// Bytes that others have pinned in this process (io_uring, RDMA, other devices).
         public var externallyPinnedByteCount: UInt64 = 0
-        public var contiguity = PhysicalContiguity.size4KiB
+        /// The default is memory in 2 MiB pages; `.size4KiB` is as strict as fragmented memory, where a
+        /// 2 MiB extent takes 512 entries.
+        public var contiguity = PhysicalContiguity.size2MiB
         /// Windows that the platform keeps for itself, as sysfs would report them for the device.
         public var reservedWindows: [IOVARange] = []
 

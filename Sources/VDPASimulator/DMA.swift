@@ -4,18 +4,6 @@ internal import IOVAAllocator
 // The device's side of memory: through its own table, which is not always the kernel's.
 
 extension DeviceState {
-    /// The first address of the range that no entry of the device's table holds, or nil.
-    func firstUnmapped(in range: IOVARange, space: Int) -> IOVA? {
-        var next = range.first
-        while true {
-            guard let entry = deviceTables[space].entry(containing: next) else { return next }
-            guard entry.range.last < range.last, let after = entry.range.last.advanced(by: 1) else {
-                return nil
-            }
-            next = after
-        }
-    }
-
     mutating func dmaRead(_ iova: IOVA, byteCount: Int, space: UInt32) -> [UInt8]? {
         access(iova, byteCount, .read, space) { pieces in
             var bytes: [UInt8] = []

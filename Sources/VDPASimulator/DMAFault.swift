@@ -22,4 +22,14 @@ public struct DMAFault: Hashable, Sendable {
     public var kind: Kind
     public var reason: Reason
     public var addressSpace: UInt32
+
+    public init(
+        iova: IOVA, byteCount: Int, kind: Kind, reason: Reason, addressSpace: UInt32
+    ) {
+        self.iova = iova
+        self.byteCount = byteCount
+        self.kind = kind
+        self.reason = reason
+        self.addressSpace = addressSpace
+    }
 }

@@ -101,7 +101,9 @@ extension SimulatedDevice {
     // MARK: faults to provoke
 
     /// How often a step was passed since the device was made.
-    public func count(of point: FaultPoint) -> Int { withState { $0.plan.counts[point, default: 0] } }
+    public func count(of point: FaultPoint) -> Int {
+        withState { $0.plan.counts[point, default: 0] }
+    }
 
     /// ioctls and writes since the device was made.
     public var calls: Int { count(of: .call) }
@@ -116,7 +118,10 @@ extension SimulatedDevice {
 
     /// Makes the next step of this kind fail.
     public func failNext(_ point: FaultPoint, errno: Int32) {
-        withState { $0.plan.fail(point, number: $0.plan.counts[point, default: 0] + 1, errno: errno) }
+        withState { state in
+            let next = state.plan.counts[point, default: 0] + 1
+            state.plan.fail(point, number: next, errno: errno)
+        }
     }
 
     /// Forgets planned failures and latency; a device that is gone is back. Counts go on.

@@ -31,6 +31,7 @@ public struct KernelProfile: Hashable, Sendable {
     /// vdpa_sim maps by virtual address unless told otherwise (its `use_va=1`, 6.4).
     public var vdpaSimUsesVirtualAddresses: Bool
 
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     public static let v5_19 = KernelProfile(
         name: "5.19", allowsInvalidateOfSizeZero: false, freesEmptyAddressSpaces: true,
         hasSuspend: false, hasResume: false, hasPersistence: false, hasDescriptorGroups: false,
@@ -38,6 +39,7 @@ public struct KernelProfile: Hashable, Sendable {
         suspendsOnlyRunningDevices: false, locksRunningGroups: false,
         vdpaSimUsesVirtualAddresses: false)
 
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     public static let v6_1: KernelProfile = {
         var profile = v5_19
         profile.name = "6.1"
@@ -47,6 +49,7 @@ public struct KernelProfile: Hashable, Sendable {
         return profile
     }()
 
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     public static let v6_6: KernelProfile = {
         var profile = v6_1
         profile.name = "6.6"
@@ -56,6 +59,7 @@ public struct KernelProfile: Hashable, Sendable {
         return profile
     }()
 
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     public static let v6_12: KernelProfile = {
         var profile = v6_6
         profile.name = "6.12"

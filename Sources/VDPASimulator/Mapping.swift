@@ -56,8 +56,7 @@ extension DeviceState {
         let (byteCount, tooLarge) = pages.multipliedReportingOverflow(by: pageSize)
         var address = UInt(message.address & ~(pageSize - 1))
         guard !tooLarge,
-            ProcessMap.current().allows(
-                address, count: UInt(byteCount), writing: message.access & 2 != 0)
+            canPin(address, count: UInt(byteCount), writing: message.access & 2 != 0)
         else { return -EFAULT }
 
         var iova = message.iova & ~(pageSize - 1)
@@ -79,10 +78,20 @@ extension DeviceState {
         return 0
     }
 
+    private func canPin(_ address: UInt, count: UInt, writing: Bool) -> Bool {
+        if let answer = ProcessMemory.populate(address, count: count, writing: writing) {
+            return answer
+        }
+        let areas = ProcessMap.read(from: address, to: address &+ count)
+        return areas.allows(address, count: count, writing: writing)
+    }
+
     /// vhost_vdpa_va_map: one entry per VMA, exact bytes. Areas that are not shared and backed by a
     /// file are skipped without an error; so is a hole, up to the end of the area after it.
     private mutating func mapByVirtualAddress(_ message: IOTLBMessage, in space: Int) -> Int32 {
-        let areas = ProcessMap.current()
+        let end = UInt(message.address).addingReportingOverflow(UInt(message.size))
+        let areas = ProcessMap.read(
+            from: UInt(message.address), to: end.overflow ? .max : end.partialValue)
         var iova = message.iova
         var address = UInt(message.address)
         var remaining = message.size

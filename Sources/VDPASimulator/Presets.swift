@@ -12,7 +12,8 @@ extension SimulatedDevice.Configuration {
         device.kernel = kernel
         device.kind = batchMapping ? .setMap : .dmaMap
         device.usesVirtualAddresses = kernel.vdpaSimUsesVirtualAddresses
-        device.features = Feature.anyLayout | Feature.version1 | Feature.accessPlatform
+        device.features =
+            Feature.anyLayout | Feature.version1 | Feature.accessPlatform
             | Feature.netMAC | Feature.netMTU | Feature.netStatus | Feature.netControl
             | Feature.netControlMAC
         device.configurationSpace = [UInt8](repeating: 0, count: 24)
@@ -28,7 +29,8 @@ extension SimulatedDevice.Configuration {
     ) -> SimulatedDevice.Configuration {
         var device = vdpaSimNet(batchMapping: batchMapping, kernel: kernel)
         device.makeBlockDevice(sectors: 0x40000, queues: 1)
-        device.features = Feature.anyLayout | Feature.version1 | Feature.accessPlatform
+        device.features =
+            Feature.anyLayout | Feature.version1 | Feature.accessPlatform
             | Feature.blockDefaults
         return device
     }
@@ -40,7 +42,8 @@ extension SimulatedDevice.Configuration {
         device.kind = .platformIOMMU
         device.driver = .virtioPCI
         device.makeBlockDevice(sectors: 0x20000, queues: 2)
-        device.features = Feature.anyLayout | Feature.version1 | Feature.accessPlatform
+        device.features =
+            Feature.anyLayout | Feature.version1 | Feature.accessPlatform
             | Feature.indirectDescriptors | Feature.eventIndex | Feature.blockDefaults
         device.iovaRange = IOVARange(first: 0, last: 1 << 48 - 1)
         device.reservedWindows = [IOVARange(first: 0xfee0_0000, last: 0xfeef_ffff)]

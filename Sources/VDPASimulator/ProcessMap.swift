@@ -13,11 +13,13 @@ struct MemoryMapArea: Equatable {
 struct ProcessMap {
     private(set) var areas: [MemoryMapArea] = []
 
-    static func current() -> ProcessMap {
+    /// The areas that end after `address`, up to the first that starts at `end` or later.
+    static func read(from address: UInt, to end: UInt) -> ProcessMap {
         var map = ProcessMap()
-        for line in ProcessMemory.contents(of: "/proc/self/maps").split(separator: 10) {
-            guard let area = parse(line) else { continue }
+        ProcessMemory.forEachLine(of: "/proc/self/maps") { line in
+            guard let area = parse(line), area.end > address else { return true }
             map.areas.append(area)
+            return area.first < end
         }
         return map
     }
@@ -41,38 +43,49 @@ struct ProcessMap {
         return true
     }
 
-    /// `first-end perms offset device inode path`.
+    /// `first-end perms offset device inode path`, byte by byte: it is read for each UPDATE.
     private static func parse(_ line: ArraySlice<UInt8>) -> MemoryMapArea? {
-        let fields = line.split(separator: 32, maxSplits: 5)
-        guard fields.count >= 5 else { return nil }
-        let bounds = fields[0].split(separator: 45)
-        guard bounds.count == 2, let first = hexadecimal(bounds[0]),
-            let end = hexadecimal(bounds[1]),
-            first < 1 << 63  // [vsyscall] is no VMA
-        else { return nil }
-        let permissions = Array(fields[1])
-        let isWritable = permissions[1] == UInt8(ascii: "w")
+        var index = line.startIndex
+        let first = hexadecimal(line, &index)
+        let end = hexadecimal(line, &index)
+        // [vsyscall], in the upper half, is no VMA.
+        guard index + 4 <= line.endIndex, first < 1 << 63, end > first else { return nil }
+        let isWritable = line[index + 1] == UInt8(ascii: "w")
         // The letter s stands for VM_MAYSHARE. VM_SHARED goes where the file was opened read-only,
         // and only smaps tells; a writable area has it for certain.
-        let mayShare = permissions[3] == UInt8(ascii: "s")
+        let mayShare = line[index + 3] == UInt8(ascii: "s")
+        let bounds = line[line.startIndex..<index]
         return MemoryMapArea(
-            first: first, end: end, isReadable: permissions[0] == UInt8(ascii: "r"),
+            first: first, end: end, isReadable: line[index] == UInt8(ascii: "r"),
             isWritable: isWritable,
-            isSharedFile: mayShare && (isWritable || hasSharedFlag(areaAt: fields[0])))
+            isSharedFile: mayShare && (isWritable || hasSharedFlag(areaAt: Array(bounds))))
     }
 
     /// Whether smaps lists `sh` (VM_SHARED) for the area that starts with these bounds.
-    private static func hasSharedFlag(areaAt bounds: ArraySlice<UInt8>) -> Bool {
+    private static func hasSharedFlag(areaAt bounds: [UInt8]) -> Bool {
         var isThisArea = false
-        for line in ProcessMemory.contents(of: "/proc/self/smaps").split(separator: 10) {
+        var isShared = false
+        ProcessMemory.forEachLine(of: "/proc/self/smaps") { line in
             if line.starts(with: bounds) { isThisArea = true }
-            guard isThisArea, line.starts(with: Array("VmFlags:".utf8)) else { continue }
-            return line.split(separator: 32).contains { $0.elementsEqual("sh".utf8) }
+            guard isThisArea, line.starts(with: "VmFlags:".utf8) else { return true }
+            isShared = line.split(separator: 32).contains { $0.elementsEqual("sh".utf8) }
+            return false
         }
-        return false
+        return isShared
     }
 
-    private static func hexadecimal(_ digits: ArraySlice<UInt8>) -> UInt? {
-        UInt(String(decoding: digits, as: UTF8.self), radix: 16)
+    /// The number at `index`, which moves past the one character that ends it.
+    private static func hexadecimal(_ line: ArraySlice<UInt8>, _ index: inout Int) -> UInt {
+        var value: UInt = 0
+        while index < line.endIndex {
+            let byte = line[index]
+            index += 1
+            switch byte {
+            case 48...57: value = value << 4 | UInt(byte - 48)
+            case 97...102: value = value << 4 | UInt(byte - 87)
+            default: return value
+            }
+        }
+        return value
     }
 }

@@ -7,9 +7,10 @@ internal import Glibc
 // kernel's copy_from_user, pin_user_pages and a device's access.
 
 enum ProcessMemory {
-    private typealias Transfer = @convention(c) (
-        pid_t, UnsafeMutablePointer<iovec>, UInt, UnsafeMutablePointer<iovec>, UInt, UInt
-    ) -> Int
+    private typealias Transfer =
+        @convention(c) (
+            pid_t, UnsafeMutablePointer<iovec>, UInt, UnsafeMutablePointer<iovec>, UInt, UInt
+        ) -> Int
 
     // Looked up at run time because glibc declares them only for _GNU_SOURCE, which Swift's Glibc
     // module leaves out. Safe: the types are those of process_vm_readv(2).
@@ -47,6 +48,20 @@ enum ProcessMemory {
         }
     }
 
+    /// Faults pages in for reading or writing, as pin_user_pages does: madvise(2) with
+    /// MADV_POPULATE_READ (22) or MADV_POPULATE_WRITE (23), Linux 5.14.
+    ///
+    /// - Parameter address: a multiple of the page size.
+    /// - Returns: whether all of them allow the access; nil where the kernel does not know the advice
+    ///   (or, for mappings of device memory, refuses it).
+    static func populate(_ address: UInt, count: UInt, writing: Bool) -> Bool? {
+        guard let count = Int(exactly: count) else { return false }
+        // Safe: the contents of the pages stay as they are.
+        let result = unsafe madvise(
+            UnsafeMutableRawPointer(bitPattern: address), count, writing ? 23 : 22)
+        return result == 0 ? true : errno == EINVAL ? nil : false
+    }
+
     /// A whole file of procfs, whose size stat(2) does not tell.
     static func contents(of path: String) -> [UInt8] {
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
@@ -60,6 +75,24 @@ enum ProcessMemory {
             }
             if piece.isEmpty { return contents }
             contents += piece
+        }
+    }
+
+    /// Calls `body` with each line, without its end, until it answers false.
+    static func forEachLine(of path: String, _ body: (ArraySlice<UInt8>) -> Bool) {
+        let bytes = contents(of: path)
+        var first = 0
+        while first < bytes.count {
+            let end = unsafe bytes.withUnsafeBytes { buffer in
+                // Safe: memchr looks at no more than what is left of the buffer.
+                let start = unsafe buffer.baseAddress! + first
+                let found = unsafe memchr(start, 10, buffer.count - first)
+                return unsafe found.map {
+                    unsafe first + ($0 - UnsafeMutableRawPointer(mutating: start))
+                }
+            }
+            guard body(bytes[first..<(end ?? bytes.count)]) else { return }
+            first = (end ?? bytes.count) + 1
         }
     }
 

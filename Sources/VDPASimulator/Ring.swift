@@ -19,6 +19,14 @@ public struct SimulatedRing: Hashable, Sendable {
     public var kick: Int32?
     public var call: Int32?
     public var error: Int32?
+
+    /// A ring that nobody has set up.
+    public init() {}
+
+    init(size: UInt32, busyLoopTimeout: UInt32) {
+        self.size = size
+        self.busyLoopTimeout = busyLoopTimeout
+    }
 }
 
 /// The kernel's reference to an eventfd: it outlives the number that the caller gave.

@@ -35,7 +35,7 @@ public final class SimulatedDevice: Sendable {
     package var file: any DeviceFile {
         switch open() {
         case .success(let file): return file
-        case .failure(let error): preconditionFailure("a simulated device answered \(error) to open")
+        case .failure(let error): preconditionFailure("the device answers \(error) to open")
         }
     }
 
@@ -43,7 +43,8 @@ public final class SimulatedDevice: Sendable {
     @TaskLocal static var process = 0
 
     /// Calls that `body` makes come from another process, as after fork(2): the owner's rules apply.
-    public static func simulateOtherProcess<Answer>(_ body: () throws -> Answer) rethrows -> Answer {
+    public static func simulateOtherProcess<Answer>(_ body: () throws -> Answer) rethrows -> Answer
+    {
         try $process.withValue(process + 1, operation: body)
     }
 

@@ -7,6 +7,12 @@ public struct TranslationEntry: Hashable, Sendable {
     public var address: UInt
     /// The permission byte as it came: 1 read, 2 write, 3 both. The kernel does not check it.
     public var access: UInt8
+
+    public init(range: IOVARange, address: UInt, access: UInt8) {
+        self.range = range
+        self.address = address
+        self.access = access
+    }
 }
 
 /// vhost's IOTLB, naive on purpose: a list, walked from its start. It shares no code and no idea

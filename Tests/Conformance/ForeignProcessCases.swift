@@ -32,7 +32,8 @@ package enum ForeignProbe {
         return [
             Int32(client.update(0x5000, 4096, pages[0])), Int32(client.invalidate(0x1000, 4096)),
             client.setOwner(), client.setRing(CVHOST_SET_VRING_NUM, 0, 256),
-            client.call(CVHOST_VDPA_GET_STATUS, &status), client.call(CVHOST_GET_FEATURES, &features),
+            client.call(CVHOST_VDPA_GET_STATUS, &status),
+            client.call(CVHOST_GET_FEATURES, &features),
         ]
     }
 }

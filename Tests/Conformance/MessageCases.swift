@@ -90,7 +90,8 @@ extension ConformanceCase {
             }
         },
         ConformanceCase(
-            "a senseless permission is taken by set_map and dma_map", on: [.sim, .simNoBatch, .vduse]
+            "a senseless permission is taken where no IOMMU is",
+            on: [.sim, .simNoBatch, .vduse]
         ) { context in
             let client = try context.open()
             let pages = try Pages(1)

@@ -23,7 +23,7 @@ extension Profile {
         switch self {
         case .sim: 75
         case .simNoBatch: 75
-        case .iommu: 73
+        case .iommu: 74
         case .vduse: 68
         }
     }

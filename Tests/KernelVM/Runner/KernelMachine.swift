@@ -55,10 +55,13 @@ final class KernelMachine: ConformanceMachine, Sendable {
         // Through high numbers, so that neither copy overwrites the other's source.
         _ = unsafe posix_spawn_file_actions_adddup2(&actions, device, 103)
         _ = unsafe posix_spawn_file_actions_adddup2(&actions, pipe, 104)
-        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe [
-            strdup("vdpa-conformance"), strdup("--probe"), nil,
-        ]
-        defer { for unsafe argument in unsafe arguments { unsafe free(argument) } }
+        let name = unsafe strdup("vdpa-conformance")
+        let option = unsafe strdup("--probe")
+        defer {
+            unsafe free(name)
+            unsafe free(option)
+        }
+        var arguments = unsafe [name, option, nil]
         var process = pid_t()
         let result = unsafe posix_spawn(
             &process, "/proc/self/exe", &actions, nil, &arguments, environ)

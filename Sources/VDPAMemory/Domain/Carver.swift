@@ -1,0 +1,48 @@
+internal import HostMemory
+
+/// What regions must have in common to share extents.
+struct CarverKey: Hashable {
+    var access: DMAAccess
+    var pages: PagePolicy
+    var node: NodePolicy
+}
+
+/// The space from which regions alike are carved: its usable ranges are mapped shared extents, so
+/// that a region in it costs no message.
+///
+/// Who may touch what: only the domain, under its lock.
+final class Carver: @unchecked Sendable {
+    let key: CarverKey
+    var space: IOVASpace
+    /// The bytes of all its extents.
+    var extentBytes: UInt64 = 0
+    var extentCount = 0
+
+    init(_ key: CarverKey, regionCapacity: Int) throws(IOVASpaceError) {
+        self.key = key
+        space = try IOVASpace(usable: [], regionCapacity: regionCapacity)
+    }
+
+    static let smallestExtent = 2 << 20
+    static let largestExtent = 1 << 30
+
+    /// How large the next extent is to be: a quarter of what there is, so that extents grow with
+    /// use and a million small regions need a few dozen entries; never less than what is wanted.
+    ///
+    /// - Parameter wanted: the bytes known to be needed soon.
+    func nextExtentByteCount(region: Int, wanted: Int) -> Int {
+        let grown = min(Int(clamping: extentBytes / 4), Carver.largestExtent)
+        let size = max(Carver.smallestExtent, grown, min(wanted, Carver.largestExtent), region)
+        return (size + Carver.smallestExtent - 1) & ~(Carver.smallestExtent - 1)
+    }
+
+    /// Whether an extent that has become empty is given back: only while the others keep half as
+    /// much free, so that a load that swings around a boundary does not map and unmap.
+    ///
+    /// - Parameter retiring: extents that are on their way out already.
+    func releasesWhenEmpty(_ extent: Extent, retiring: [Extent]) -> Bool {
+        let leaving = retiring.filter { $0.carver === self } + [extent]
+        let freeElsewhere = leaving.reduce(space.freeByteCount) { $0 - $1.freeBytes }
+        return freeElsewhere >= extent.byteCount / 2
+    }
+}

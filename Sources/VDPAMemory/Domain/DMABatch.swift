@@ -1,0 +1,118 @@
+internal import HostMemory
+
+/// Collects the operations of one `DMADomain.batch`.
+///
+/// Not thread-safe: it lives inside the body it was given to.
+public struct DMABatch: ~Copyable {
+    private let domain: DMADomain
+    var operations: [BatchOperation] = []
+
+    init(_ domain: DMADomain) { self.domain = domain }
+
+    /// Names a region of the library's memory. The pages of a region with a mapping of its own are
+    /// populated here, before any lock is taken.
+    ///
+    /// - Returns: the region's ID, valid once the batch has been done.
+    public mutating func allocate(
+        byteCount: Int, options: AllocationOptions = AllocationOptions()
+    ) throws(DMAError) -> RegionID {
+        let index = operations.count
+        guard byteCount > 0, byteCount <= 1 << 46 else {
+            throw DMAError(
+                .invalidArgument, "A region of \(byteCount) bytes.",
+                remedy: "Ask for 1 byte to 64 TiB."
+            ).inOperation(index)
+        }
+        guard options.alignment.nonzeroBitCount == 1 else {
+            throw DMAError(
+                .invalidArgument, "An alignment of \(options.alignment).",
+                remedy: "Use a power of two."
+            ).inOperation(index)
+        }
+        var wanted = options
+        wanted.alignment = max(options.alignment, 4096)
+        let size = (byteCount + 4095) & ~4095
+        var box: MemoryBox?
+        if wanted.needsOwnExtent(byteCount: size) {
+            do throws(HostMemoryError) {
+                box = MemoryBox(
+                    try HostMemory.allocate(
+                        byteCount: size, pages: wanted.pages, node: wanted.node,
+                        deviceNode: domain.device.numaNode))
+            } catch {
+                throw DMAError(error).inOperation(index)
+            }
+        }
+        let id = try domain.newRegion(index)
+        operations.append(.allocate(id, byteCount: UInt64(size), wanted, memory: box))
+        return id
+    }
+
+    /// Names the caller's memory to be mapped; see `DMADomain.register`.
+    public mutating func register(
+        _ memory: UnsafeMutableRawBufferPointer, at placement: Placement = .anywhere,
+        access: DMAAccess = .readWrite, isolation: Isolation = .automatic
+    ) throws(DMAError) -> RegionID {
+        // Safe: the memory is only described here; the caller keeps it mapped.
+        let range = unsafe ExternalMemoryCheck.Range(memory)
+        return try register(range, at: placement, access: access, isolation: isolation)
+    }
+
+    mutating func register(
+        _ memory: ExternalMemoryCheck.Range, at placement: Placement, access: DMAAccess,
+        isolation: Isolation
+    ) throws(DMAError) -> RegionID {
+        let index = operations.count
+        do throws(DMAError) {
+            try memory.requireWholePages()
+        } catch {
+            throw error.inOperation(index)
+        }
+        let id = try domain.newRegion(index)
+        // The areas are counted for the whole batch at once, when it is done.
+        let external = ExternalRange(
+            address: memory.address, byteCount: UInt64(memory.byteCount), areaCount: 1)
+        operations.append(.register(id, external, placement, access, isolation))
+        return id
+    }
+
+    /// Frees a region that existed before the batch.
+    public mutating func free(_ id: RegionID) throws(DMAError) {
+        operations.append(.free(id))
+    }
+}
+
+extension AllocationOptions {
+    /// Whether a region gets an extent of its own.
+    func needsOwnExtent(byteCount: Int) -> Bool {
+        switch placement {
+        // An address that the caller chooses cannot lie in an extent that the library chose.
+        case .fixed, .identity: return true
+        case .anywhere, .within: break
+        }
+        switch isolation {
+        case .dedicated: return true
+        case .shared: return false
+        case .automatic: return byteCount >= 2 << 20
+        }
+    }
+}
+
+extension DMADomain {
+    /// A slot for a region that a batch names.
+    func newRegion(_ index: Int) throws(DMAError) -> RegionID {
+        try locked { state throws(DMAError) in
+            try state.requireOpen()
+            guard let id = state.regions.take() else {
+                throw DMAError(
+                    .regionCapacity,
+                    "All \(state.regions.capacity) regions of the domain are in use.",
+                    remedy: "Make the domain with a larger `regionCapacity`.",
+                    needed: UInt64(state.regions.capacity) + 1,
+                    limit: UInt64(state.regions.capacity)
+                ).inOperation(index)
+            }
+            return id
+        }
+    }
+}

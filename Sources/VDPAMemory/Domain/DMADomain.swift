@@ -1,0 +1,205 @@
+internal import Glibc
+internal import HostMemory
+internal import Synchronization
+internal import VhostVDPA
+
+/// One layout of device addresses, applied to one or more device address spaces: hands out memory
+/// that the device can reach, and takes it back.
+///
+/// Safe to share between threads: the control plane (everything here) takes the domain's lock, and
+/// then its devices' locks in one fixed order. Regions keep their domain alive, the domain its
+/// devices.
+///
+/// Every call does all it says or nothing. The kernel answers every refusal with EFAULT; the
+/// library knows the rules, checks them before the first message, and names the one that was
+/// broken (`DMAError`).
+public final class DMADomain: Sendable {
+    public typealias Options = DMADomainOptions
+
+    /// The addresses that regions may have.
+    public let range: IOVARange
+    let device: VDPADevice
+    let addressSpace: UInt32
+    private let processID: pid_t
+    private let core: DomainCore
+
+    /// A domain over one address space of a device.
+    ///
+    /// Page 0 is never chosen, nor the platform's windows, nor `options.reserved`.
+    ///
+    /// - Throws: `addressSpace` where it does not exist or another domain has it;
+    ///   `invalidArgument`.
+    public init(
+        _ device: VDPADevice, addressSpace: UInt32 = 0, options: Options = Options()
+    ) throws(DMAError) {
+        let space = try Layout.space(for: device, options)
+        let range = try Layout.range(for: device, options.window)
+        let core = DomainCore(
+            DomainState(
+                space: space, target: MappingTarget(device, addressSpace: addressSpace),
+                options: options))
+        try device.claim(addressSpace: addressSpace, ledger: core)
+        self.device = device
+        self.addressSpace = addressSpace
+        self.range = range
+        processID = getpid()
+        self.core = core
+    }
+
+    deinit { close() }
+
+    /// Runs `body` under the lock; what it returns for release goes after the lock is free.
+    func locked<Result>(
+        _ body: (inout DomainState) throws(DMAError) -> Result
+    ) throws(DMAError) -> Result {
+        guard getpid() == processID else {
+            throw DMAError(
+                .notOwner,
+                "This process is a forked child: the device and its mappings belong to "
+                    + "process \(processID).",
+                remedy: "Open the device in the child, or leave DMA to the parent.")
+        }
+        return try core.state.withLock { value throws(DMAError) in
+            // Safe to send: the lock is what guards everything that the result may share with
+            // the state, and extents are used outside it only to be released.
+            nonisolated(unsafe) let result = try body(&value)
+            return unsafe result
+        }
+    }
+
+    // MARK: regions
+
+    /// Memory from the library, mapped for the device.
+    ///
+    /// - Parameter byteCount: at least 1; rounded up to 4 KiB.
+    /// - Returns: the region. It reads as zeros unless `options.isUninitialised`.
+    /// - Throws: `hostMemory`, `noSpace`, `entryLimit`, `lockedMemoryLimit`, `kernelRefused`, ...
+    /// - Complexity: a carved region (below 2 MiB) costs O(log n) and no message while a shared
+    ///   extent has room; otherwise the pages are populated, and one message maps them.
+    ///   System calls: none, or memfd_create, mmap, mbind, madvise, move_pages and one write.
+    public func allocate(
+        byteCount: Int, options: AllocationOptions = AllocationOptions()
+    ) throws(DMAError) -> DMARegion {
+        let id = try batch { batch throws(DMAError) in
+            try batch.allocate(byteCount: byteCount, options: options)
+        }
+        return try DMARegion(owning: id, in: self)
+    }
+
+    /// Maps the caller's memory.
+    ///
+    /// - Parameters:
+    ///   - memory: whole 4 KiB pages, mapped until the region is gone. A device that maps by
+    ///     virtual address (VDUSE) takes shared, file-backed memory only.
+    ///   - placement: where; `.anywhere` makes IOVA and address alike modulo 2 MiB where it can.
+    ///   - isolation: `.shared` lets neighbours of one batch become one mapping.
+    /// - Throws: `unsuitableMemory`, `overlap`, `outsideRange`, ...
+    public func register(
+        _ memory: UnsafeMutableRawBufferPointer, at placement: Placement = .anywhere,
+        access: DMAAccess = .readWrite, isolation: Isolation = .automatic
+    ) throws(DMAError) -> DMARegion {
+        // Safe: the memory is only described here; the caller keeps it mapped.
+        let range = unsafe ExternalMemoryCheck.Range(memory)
+        let id = try batch { batch throws(DMAError) in
+            try batch.register(range, at: placement, access: access, isolation: isolation)
+        }
+        return try DMARegion(owning: id, in: self)
+    }
+
+    /// Frees a region by its ID. When this returns, the device cannot reach a dedicated region any
+    /// more, unless unmapping is deferred.
+    public func free(_ id: RegionID) throws(DMAError) {
+        try batch { batch throws(DMAError) in try batch.free(id) }
+    }
+
+    /// Several operations, all or none, in one BATCH_BEGIN ... BATCH_END where there are several
+    /// messages and the device can.
+    ///
+    /// `body` only collects: memory is prepared as it names it, and everything else happens when
+    /// it returns. A region that it names can be used once `batch` has returned. Where `body`
+    /// throws, nothing has happened.
+    ///
+    /// - Throws: with `operationIndex` set to the operation that was refused, where it was one.
+    public func batch<Result>(
+        _ body: (inout DMABatch) throws(DMAError) -> Result
+    ) throws(DMAError) -> Result {
+        var batch = DMABatch(self)
+        do throws(DMAError) {
+            let result = try body(&batch)
+            try commit(batch.operations)
+            return result
+        } catch {
+            discard(batch.operations)
+            throw error
+        }
+    }
+
+    private func commit(_ operations: [BatchOperation]) throws(DMAError) {
+        guard !operations.isEmpty else { return }
+        var operations = operations
+        try ExternalMemoryCheck.inspect(&operations, mapsByAddress: !device.pinsMemory)
+        // What comes back is released here, outside the lock: giving pages back takes time.
+        let released = try locked { state throws(DMAError) in try state.commit(operations) }
+        withExtendedLifetime(released) {}
+    }
+
+    /// Gives back the IDs that a batch named and that did not come to be.
+    private func discard(_ operations: [BatchOperation]) {
+        core.state.withLock { state in
+            for operation in operations {
+                switch operation {
+                case .allocate(let id, _, _, _), .register(let id, _, _, _, _):
+                    state.regions.give(id)
+                case .free: break
+                }
+            }
+        }
+    }
+
+    /// Gives up a region whose free was refused.
+    func abandon(_ id: RegionID) {
+        core.state.withLock { state in state.abandon(id) }
+    }
+
+    /// What the domain holds and has done.
+    public var statistics: DMAStatistics {
+        core.state.withLock { state in DMAStatistics(state) }
+    }
+
+    // MARK: the life of the mappings
+
+    /// Unmaps what waits in quarantine (see `Options.Unmapping.deferred`).
+    public func flush() throws(DMAError) {
+        let released = try locked { state throws(DMAError) in try state.flush() }
+        withExtendedLifetime(released) {}
+    }
+
+    /// Gives back shared extents in which no region lives.
+    public func trim() throws(DMAError) {
+        let released = try locked { state throws(DMAError) in try state.trim() }
+        withExtendedLifetime(released) {}
+    }
+
+    /// Brings every device's table back to what this domain has mapped: after a reset, a resume,
+    /// or an undo that failed.
+    ///
+    /// For its duration the device can reach nothing: stop its queues first.
+    public func remap() throws(DMAError) {
+        let released = try locked { state throws(DMAError) in try state.remap() }
+        withExtendedLifetime(released) {}
+    }
+
+    /// Unmaps everything and gives all memory back. Regions that are left name nothing any more.
+    ///
+    /// Also what the end of the domain's life does. Where unmapping fails, the device's file is
+    /// about to close, with which the kernel unmaps everything.
+    public func close() {
+        let released = core.state.withLock { state in
+            state.close()
+        }
+        if let released {
+            withExtendedLifetime(released) {}
+            device.release(addressSpace: addressSpace)
+        }
+    }
+}

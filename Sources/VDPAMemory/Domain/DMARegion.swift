@@ -1,0 +1,138 @@
+/// A range of memory that the device can reach: its owner.
+///
+/// Leaving scope frees it; `free()` does so and reports. A deinit cannot report: what it cannot
+/// unmap goes to quarantine, and `DMAStatistics.failedFrees` counts it.
+public struct DMARegion: ~Copyable, Sendable {
+    /// Names the region where its owner cannot be stored.
+    public let id: RegionID
+    /// Where the device finds the first byte.
+    public let iova: IOVA
+    /// The size in bytes: what was asked for, rounded up to 4 KiB.
+    public let byteCount: Int
+    /// What the device may do.
+    public let access: DMAAccess
+    private let addressBits: UInt
+    /// nil once the region has been freed or given up.
+    private var domain: DMADomain?
+
+    /// Takes over a region that a batch has made.
+    ///
+    /// - Throws: `noSuchRegion`.
+    public init(owning id: RegionID, in domain: DMADomain) throws(DMAError) {
+        let info = try domain.info(id)
+        self.id = id
+        iova = info.range.first
+        byteCount = Int(info.byteCount)
+        access = info.access
+        addressBits = info.addressBits
+        self.domain = domain
+    }
+
+    deinit {
+        if let domain { domain.freeUnreported(id) }
+    }
+
+    /// The first byte in this process.
+    public var address: UnsafeMutableRawPointer {
+        // Safe: the domain keeps the memory mapped while this owner lives; an address is not 0.
+        unsafe UnsafeMutableRawPointer(bitPattern: addressBits)!
+    }
+
+    /// The region's bytes. Not to be used after the region is gone.
+    public var bytes: UnsafeMutableRawBufferPointer {
+        unsafe UnsafeMutableRawBufferPointer(start: address, count: byteCount)
+    }
+
+    /// The addresses that the device uses.
+    public var range: IOVARange {
+        IOVARange(first: iova.rawValue, last: iova.rawValue + UInt64(byteCount - 1))
+    }
+
+    /// What backs the region: page size, nodes.
+    public var info: RegionInfo {
+        get throws(DMAError) {
+            guard let domain else { throw DMAError(.noSuchRegion) }
+            return try domain.info(id)
+        }
+    }
+
+    /// Frees the region. When this returns, the device cannot reach a dedicated region any more,
+    /// unless unmapping is deferred.
+    ///
+    /// - Throws: where the kernel refused: then the region is in quarantine, not reused.
+    public consuming func free() throws(DMAError) {
+        guard let domain = domain.take() else { return }
+        try domain.freeOrAbandon(id)
+    }
+
+    /// Ends the ownership without freeing: the region lives on under its ID.
+    public consuming func relinquish() -> RegionID {
+        domain = nil
+        return id
+    }
+}
+
+/// What a domain knows about a region.
+public struct RegionInfo: Sendable {
+    public let range: IOVARange
+    public let byteCount: UInt64
+    public let access: DMAAccess
+    /// The page size behind it; nil for memory that the caller registered.
+    public let pageSize: PageSize?
+    /// The nodes of the pages of its extent; nil for memory that the caller registered.
+    public let placement: NodePlacement?
+    /// Whether it shares its mapping with others.
+    public let isShared: Bool
+    /// The mapping that it is part of.
+    public let extent: IOVARange
+    let addressBits: UInt
+
+    /// The first byte in this process.
+    public var address: UnsafeMutableRawPointer {
+        // Safe: valid while the region lives; an address is not 0.
+        unsafe UnsafeMutableRawPointer(bitPattern: addressBits)!
+    }
+}
+
+extension DMADomain {
+    /// What is known about a region.
+    /// - Throws: `noSuchRegion`.
+    public func info(_ id: RegionID) throws(DMAError) -> RegionInfo {
+        try locked { state throws(DMAError) in
+            guard let record = state.regions.record(id), record.state == .live else {
+                throw DMAError(.noSuchRegion)
+            }
+            return state.info(record)
+        }
+    }
+
+    func freeUnreported(_ id: RegionID) {
+        do throws(DMAError) {
+            try freeOrAbandon(id)
+        } catch {
+            // `freeOrAbandon` has counted it.
+        }
+    }
+
+    /// Frees a region that nobody will own afterwards: where the kernel refuses, it goes to
+    /// quarantine, memory and IOVA both.
+    func freeOrAbandon(_ id: RegionID) throws(DMAError) {
+        do throws(DMAError) {
+            try free(id)
+        } catch {
+            abandon(id)
+            throw error
+        }
+    }
+}
+
+extension DomainState {
+    func info(_ record: RegionRecord) -> RegionInfo {
+        let extent = extent(of: record)
+        return RegionInfo(
+            range: record.range, byteCount: record.byteCount, access: record.access,
+            pageSize: extent.memory?.memory.pageSize, placement: extent.memory?.memory.placement,
+            isShared: record.isCarved || extent.handles.count > 1, extent: extent.range,
+            addressBits: record.address)
+    }
+}

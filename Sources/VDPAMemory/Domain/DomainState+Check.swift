@@ -1,0 +1,120 @@
+internal import HostMemory
+internal import VhostVDPA
+
+// Budgets, before the first message: the kernel would answer EFAULT to all of them, half-way.
+
+extension DomainState {
+    /// Refuses what cannot fit.
+    ///
+    /// - Returns: whether unmaps must go first, to make room.
+    func check(_ transaction: MapTransaction) throws(DMAError) -> Bool {
+        var unmapFirst = false
+        for target in targets {
+            if try entriesNeedRoom(transaction, target) { unmapFirst = true }
+            if try lockedMemoryNeedsRoom(transaction, target) { unmapFirst = true }
+        }
+        return unmapFirst
+    }
+
+    /// By the lower bound a request is refused; by the upper bound alone it is tried.
+    private func entriesNeedRoom(
+        _ transaction: MapTransaction, _ target: MappingTarget
+    ) throws(DMAError) -> Bool {
+        guard let limit = target.device.entryLimit, !transaction.newExtents.isEmpty else {
+            return false
+        }
+        let new = transaction.newEntries
+        let before = target.entries.lower
+        let needed = before - transaction.unmappedEntries.lower + new.lower
+        guard needed <= limit else {
+            throw DMAError(
+                .entryLimit,
+                "\(target.device.name) would need at least \(needed) entries of the kernel's "
+                    + "table in address space \(target.addressSpace), and it has \(limit).",
+                remedy: EntryLimit.remedy, needed: UInt64(needed), limit: UInt64(limit))
+        }
+        return before + new.lower > limit
+    }
+
+    private func lockedMemoryNeedsRoom(
+        _ transaction: MapTransaction, _ target: MappingTarget
+    ) throws(DMAError) -> Bool {
+        guard target.device.pinsMemory, !transaction.newExtents.isEmpty else { return false }
+        let now = target.device.traits.lockedMemory()
+        guard let limit = now.limit else { return false }
+        // The process's figure counts every device, so other targets' shares are counted too.
+        let sharers = targets.filter { $0.device.pinsMemory }
+        let new = transaction.newBytes * UInt64(sharers.count)
+        let freed = min(now.pinned, transaction.unmappedBytes * UInt64(sharers.count))
+        let needed = now.pinned - freed + new
+        guard needed <= limit else {
+            throw DMAError(
+                .lockedMemoryLimit,
+                "The process would have \(needed) bytes locked: \(now.pinned) now, \(new) more "
+                    + "for this request; the limit is \(limit).",
+                remedy: LockedMemory.remedy(needed), needed: needed, limit: limit)
+        }
+        return now.pinned + new > limit
+    }
+
+    // MARK: what the kernel meant
+
+    /// Puts a reason to the kernel's one word for every refusal, or says honestly that none of the
+    /// known ones holds.
+    func explain(
+        _ failure: TargetFailure, _ target: MappingTarget, _ transaction: MapTransaction
+    ) -> DMAError {
+        var error = DMAError(failure.cause)
+        guard failure.cause.code == .messageRefused, let extent = failure.extent else {
+            return error
+        }
+        let name = target.device.name
+        let now = target.device.pinsMemory ? target.device.traits.lockedMemory() : nil
+        if let now, let limit = now.limit, now.pinned + extent.byteCount > limit {
+            error = DMAError(
+                .lockedMemoryLimit,
+                "\(name) refused \(extent.range): \(now.pinned) bytes are locked, "
+                    + "\(extent.byteCount) more were needed, and the limit is \(limit).",
+                remedy: LockedMemory.remedy(now.pinned + extent.byteCount),
+                needed: now.pinned + extent.byteCount, limit: limit)
+        } else if let limit = target.device.entryLimit,
+            target.entries.upper + transaction.newEntries.upper > limit
+        {
+            let lower = target.entries.lower + transaction.newEntries.lower
+            let upper = target.entries.upper + transaction.newEntries.upper
+            error = DMAError(
+                .entryLimit,
+                "\(name) refused \(extent.range). Its table has \(limit) entries, and the "
+                    + "mappings need between \(lower) and \(upper): one for each run of "
+                    + "physically contiguous pages.",
+                remedy: EntryLimit.remedy, needed: UInt64(upper), limit: UInt64(limit))
+        } else {
+            error = DMAError(
+                .kernelRefused,
+                "\(name) refused to map \(extent.range) to 0x"
+                    + String(extent.address, radix: 16)
+                    + ": the range, overlaps, entries, locked memory and ownership are in order, "
+                    + "so none of the known reasons holds.",
+                remedy: "Look at the kernel log; the device itself may have failed.",
+                range: extent.range)
+        }
+        error.errno = failure.cause.errno?.rawValue
+        error.range = extent.range
+        return error
+    }
+}
+
+enum EntryLimit {
+    static let remedy =
+        "Use fewer, larger regions or hugepages, or reload the module with a higher limit "
+        + "(modprobe vhost_vdpa max_iotlb_entries=N)."
+}
+
+enum LockedMemory {
+    static func remedy(_ needed: UInt64) -> String {
+        let kibibytes = (needed + 1023) / 1024
+        return
+            "Raise the limit: `ulimit -l \(kibibytes)`, `prlimit --memlock=\(needed) --pid PID`, "
+            + "or LimitMEMLOCK=\(needed) in the systemd unit."
+    }
+}

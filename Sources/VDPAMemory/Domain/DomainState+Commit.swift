@@ -1,0 +1,302 @@
+internal import HostMemory
+internal import VhostVDPA
+
+extension DomainState {
+    /// Does all of `operations`, or nothing of them.
+    ///
+    /// Where space or a budget is short while quarantine holds some of it, quarantine is flushed
+    /// and the plan is made once more.
+    ///
+    /// - Returns: what is to be released outside the lock: memory is unmapped there.
+    mutating func commit(_ operations: [BatchOperation]) throws(DMAError) -> [Extent] {
+        counters.batches += 1
+        do throws(DMAError) {
+            return try attempt(operations)
+        } catch  where error.isShortage && !quarantine.isEmpty {
+            var released = try flush()
+            released += try attempt(operations)
+            return released
+        }
+    }
+
+    private mutating func attempt(_ operations: [BatchOperation]) throws(DMAError) -> [Extent] {
+        var transaction = MapTransaction()
+        do throws(DMAError) {
+            try requireOpen()
+            for case .allocate(_, let count, let wanted, nil) in operations {
+                let key = CarverKey(access: wanted.access, pages: wanted.pages, node: wanted.node)
+                transaction.carvedBytesToCome[key, default: 0] += Int(count)
+            }
+            for (index, operation) in operations.enumerated() {
+                do throws(DMAError) {
+                    try plan(operation, &transaction)
+                } catch {
+                    throw error.inOperation(index)
+                }
+            }
+            joinNeighbours(&transaction)
+            sortRetired(&transaction)
+            let unmapFirst = try check(transaction)
+            try send(transaction.messages(unmapFirst: unmapFirst), &transaction)
+        } catch {
+            counters.failedBatches += 1
+            abort(transaction)
+            throw error
+        }
+        return publish(transaction)
+    }
+
+    func requireOpen() throws(DMAError) {
+        guard !isClosed else {
+            throw DMAError(
+                .closed, "The domain is closed.", remedy: "Make a new domain on the device.")
+        }
+    }
+
+    /// New extents that continue each other become one, mapped by one message.
+    private mutating func joinNeighbours(_ transaction: inout MapTransaction) {
+        guard transaction.newExtents.count > 1,
+            transaction.newExtents.contains(where: \.isJoinable)
+        else { return }
+        var joined: [Extent] = []
+        for extent in transaction.newExtents.sorted(by: { $0.range.first < $1.range.first }) {
+            if let last = joined.last, last.canJoin(extent) {
+                for handle in extent.handles { setExtent(last, for: handle) }
+                last.join(extent)
+            } else {
+                joined.append(extent)
+            }
+        }
+        transaction.newExtents = joined
+    }
+
+    /// Decides which retired extents are unmapped now and which wait.
+    private func sortRetired(_ transaction: inout MapTransaction) {
+        guard case .deferred(let maximum) = options.unmapping else {
+            transaction.unmapped = transaction.retiring
+            return
+        }
+        let waiting = transaction.retiring.reduce(quarantinedBytes) { $0 + $1.byteCount }
+        if waiting > maximum {
+            transaction.unmapped = quarantine + transaction.retiring
+        } else {
+            transaction.deferred = transaction.retiring
+        }
+    }
+
+    // MARK: messages
+
+    /// Tells every target, or none.
+    private mutating func send(
+        _ messages: [MapMessage], _ transaction: inout MapTransaction
+    ) throws(DMAError) {
+        for (index, target) in targets.enumerated() {
+            do throws(TargetFailure) {
+                try target.send(messages)
+            } catch {
+                var unconfirmed = error.stillMapped
+                var lost = error.lost
+                for earlier in targets[..<index].reversed() {
+                    if let failure = earlier.revert(messages) {
+                        unconfirmed += failure.stillMapped
+                        lost += failure.lost
+                    }
+                }
+                let refused = explain(error, target, transaction)
+                guard unconfirmed.isEmpty, lost.isEmpty else {
+                    keepUnconfirmed(unconfirmed, lost, &transaction)
+                    throw refused.withIncompleteUndo(unconfirmed.count, lost.count)
+                }
+                throw refused
+            }
+        }
+    }
+
+    /// What may still be mapped must not be reused: its memory and IOVA go to quarantine.
+    private mutating func keepUnconfirmed(
+        _ unconfirmed: [Extent], _ lost: [Extent], _ transaction: inout MapTransaction
+    ) {
+        counters.lostExtents += UInt64(lost.count)
+        var seen = Set<ObjectIdentifier>()
+        for extent in unconfirmed where seen.insert(ObjectIdentifier(extent)).inserted {
+            for target in targets { target.account(mapped: extent) }
+            transaction.newExtents.removeAll { $0 === extent }
+            retract(extent, from: transaction)
+            for handle in extent.handles { unwind { try space.quarantine(handle) } }
+            quarantine.append(extent)
+            quarantinedBytes += extent.byteCount
+        }
+    }
+
+    // MARK: the end of a transaction
+
+    /// Makes the transaction visible. Cannot fail.
+    private mutating func publish(_ transaction: MapTransaction) -> [Extent] {
+        for carved in transaction.unclean {
+            // Safe: inside the memory of a live extent, carved for a region nobody has seen yet.
+            let bytes = unsafe UnsafeMutableRawBufferPointer(
+                start: UnsafeMutableRawPointer(bitPattern: carved.address),
+                count: carved.byteCount)
+            unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        }
+        for id in transaction.placed { regions.update(id) { $0.state = .live } }
+        for extent in transaction.newExtents {
+            for target in targets { target.account(mapped: extent) }
+        }
+        let unmappedNow = Set(transaction.unmapped.map(ObjectIdentifier.init))
+        for id in transaction.freed { release(id, unmappedNow) }
+        for extent in transaction.deferred {
+            withdraw(extent)
+            quarantine.append(extent)
+            quarantinedBytes += extent.byteCount
+        }
+        for extent in transaction.unmapped { bury(extent) }
+        return transaction.unmapped
+    }
+
+    private mutating func release(_ id: RegionID, _ unmappedNow: Set<ObjectIdentifier>) {
+        guard let record = regions.record(id) else {
+            preconditionFailure("a region that the batch has just found")
+        }
+        let extent = extent(of: record)
+        extent.liveRegions -= 1
+        extent.pendingFrees -= 1
+        regions.give(id)
+        if let carver = extent.carver {
+            unwind { try carver.space.free(record.handle) }
+            extent.carvedBytes -= record.byteCount
+        } else {
+            // The range stays taken until its extent is unmapped.
+            unwind { try space.quarantine(record.handle) }
+        }
+    }
+
+    /// Takes an empty shared extent out of its carver's space.
+    private func withdraw(_ extent: Extent) {
+        guard let carver = extent.carver else { return }
+        unwind { try carver.space.withdrawUsable(extent.range) }
+        carver.extentBytes -= extent.byteCount
+        carver.extentCount -= 1
+    }
+
+    /// An extent that every target has let go: its ranges are free again.
+    private mutating func bury(_ extent: Extent) {
+        for target in targets { target.account(unmapped: extent) }
+        if let index = quarantine.firstIndex(where: { $0 === extent }) {
+            quarantine.remove(at: index)
+            quarantinedBytes -= extent.byteCount
+        } else {
+            withdraw(extent)
+        }
+        for handle in extent.handles {
+            setExtent(nil, for: handle)
+            if space.entry(handle)?.kind == .quarantined {
+                unwind { try space.releaseQuarantined(handle) }
+            } else {
+                unwind { try space.free(handle) }
+            }
+        }
+    }
+
+    /// Takes back a plan: the space, the regions and the extents are as they were before.
+    private mutating func abort(_ transaction: MapTransaction) {
+        for id in transaction.freed {
+            guard let record = regions.record(id) else { continue }
+            regions.update(id) { $0.state = .live }
+            extent(of: record).pendingFrees -= 1
+        }
+        for extent in transaction.newExtents.reversed() {
+            retract(extent, from: transaction)
+            for handle in extent.handles {
+                setExtent(nil, for: handle)
+                unwind { try space.free(handle) }
+            }
+        }
+        // What is left was carved from extents that were there before.
+        for id in transaction.placed {
+            guard let record = regions.record(id), record.isCarved, record.byteCount > 0 else {
+                continue
+            }
+            uncarve(id, record)
+        }
+    }
+
+    /// Takes the planned regions out of a new extent, and the extent out of its carver's space.
+    private mutating func retract(_ extent: Extent, from transaction: MapTransaction) {
+        guard extent.carver != nil else { return }
+        for id in transaction.placed {
+            guard let record = regions.record(id), record.isCarved, record.byteCount > 0,
+                self.extent(of: record) === extent
+            else { continue }
+            uncarve(id, record)
+        }
+        withdraw(extent)
+    }
+
+    private mutating func uncarve(_ id: RegionID, _ record: RegionRecord) {
+        let extent = extent(of: record)
+        unwind { try extent.carver?.space.free(record.handle) }
+        extent.carvedBytes -= record.byteCount
+        extent.liveRegions -= 1
+        regions.update(id) { $0 = RegionRecord() }
+    }
+
+    // MARK: quarantine
+
+    /// Frees a region without a message: its extent, if it was the last in it, waits in quarantine.
+    mutating func abandon(_ id: RegionID) {
+        guard !isClosed, regions.record(id)?.state == .live else { return }
+        counters.failedFrees += 1
+        var transaction = MapTransaction()
+        do throws(DMAError) {
+            try plan(.free(id), &transaction)
+        } catch {
+            preconditionFailure("the region is live: \(error)")
+        }
+        transaction.deferred = transaction.retiring
+        _ = publish(transaction)
+    }
+
+    /// Unmaps everything in quarantine in one batch.
+    mutating func flush() throws(DMAError) -> [Extent] {
+        guard !quarantine.isEmpty else { return [] }
+        counters.flushes += 1
+        return try unmapNow(quarantine)
+    }
+
+    /// Unmaps extents that no region lives in.
+    mutating func unmapNow(_ extents: [Extent]) throws(DMAError) -> [Extent] {
+        var transaction = MapTransaction()
+        transaction.unmapped = extents
+        try send(transaction.messages(unmapFirst: true), &transaction)
+        return publish(transaction)
+    }
+
+    /// What was in quarantine has been unmapped by other means.
+    mutating func releaseQuarantine() -> [Extent] {
+        var transaction = MapTransaction()
+        transaction.unmapped = quarantine
+        return publish(transaction)
+    }
+}
+
+extension DMAError {
+    /// Whether flushing quarantine may help.
+    fileprivate var isShortage: Bool {
+        switch code {
+        case .noSpace, .entryLimit, .lockedMemoryLimit: true
+        default: false
+        }
+    }
+
+    fileprivate func withIncompleteUndo(_ unconfirmed: Int, _ lost: Int) -> DMAError {
+        var text = message + " Not all of the batch could be taken back:"
+        if unconfirmed > 0 {
+            text += " \(unconfirmed) new mappings may still exist and are in quarantine;"
+        }
+        if lost > 0 { text += " \(lost) old mappings may be missing on the device;" }
+        return DMAError(
+            .undoIncomplete, text, remedy: "Call remap(), or close the device.", errno: errno,
+            range: range)
+    }
+}

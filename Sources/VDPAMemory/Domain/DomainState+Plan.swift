@@ -1,0 +1,265 @@
+internal import HostMemory
+
+// Planning: everything is placed in the space and nothing is sent.
+
+extension DomainState {
+    mutating func plan(
+        _ operation: BatchOperation, _ transaction: inout MapTransaction
+    ) throws(DMAError) {
+        switch operation {
+        case .allocate(let id, let byteCount, let wanted, let memory):
+            if let memory {
+                try planDedicated(id, byteCount, wanted, memory, &transaction)
+            } else {
+                try planCarved(id, byteCount, wanted, &transaction)
+            }
+        case .register(let id, let memory, let placement, let access, let isolation):
+            try planRegistered(id, memory, placement, access, isolation, &transaction)
+        case .free(let id):
+            try planFree(id, &transaction)
+        }
+    }
+
+    // MARK: a mapping of its own
+
+    private mutating func planDedicated(
+        _ id: RegionID, _ byteCount: UInt64, _ wanted: AllocationOptions, _ memory: MemoryBox,
+        _ transaction: inout MapTransaction
+    ) throws(DMAError) {
+        // Safe: the address is only a number here; the extent keeps the memory alive.
+        let address = unsafe UInt(bitPattern: memory.memory.baseAddress)
+        let size = UInt64(memory.memory.byteCount)
+        let pageSize = UInt64(memory.memory.pageSize.byteCount)
+        let placed = try place(
+            size, address: address, placement: wanted.placement, alignment: wanted.alignment,
+            largePage: pageSize)
+        let extent = Extent(
+            range: placed.range, address: address, access: wanted.access, memory: memory,
+            carver: nil, handle: placed.handle,
+            entries: entryBounds(byteCount: size, pageSize: pageSize, areas: 1),
+            isJoinable: false)
+        adopt(extent, placed.handle, &transaction)
+        record(
+            id,
+            IOVARange(
+                first: placed.range.first.rawValue,
+                last: placed.range.first.rawValue + (byteCount - 1)),
+            address: address, placed.handle, extent, isCarved: false, &transaction)
+    }
+
+    private mutating func planRegistered(
+        _ id: RegionID, _ memory: ExternalRange, _ placement: Placement, _ access: DMAAccess,
+        _ isolation: Isolation, _ transaction: inout MapTransaction
+    ) throws(DMAError) {
+        let largePage: UInt64 = memory.byteCount >= 2 << 20 ? 2 << 20 : 4096
+        let placed = try place(
+            memory.byteCount, address: memory.address, placement: placement, alignment: 4096,
+            largePage: largePage)
+        let extent = Extent(
+            range: placed.range, address: memory.address, access: access, memory: nil,
+            carver: nil, handle: placed.handle,
+            entries: entryBounds(
+                byteCount: memory.byteCount, pageSize: 4096, areas: memory.areaCount),
+            isJoinable: isolation == .shared)
+        adopt(extent, placed.handle, &transaction)
+        record(
+            id, placed.range, address: memory.address, placed.handle, extent, isCarved: false,
+            &transaction)
+    }
+
+    /// Finds the place: with IOVA and address alike modulo the large page where that is possible,
+    /// so that the IOMMU can use large pages, and in any aligned hole otherwise.
+    private mutating func place(
+        _ byteCount: UInt64, address: UInt, placement: Placement, alignment: UInt64,
+        largePage: UInt64
+    ) throws(DMAError) -> IOVAAllocation {
+        let spacePlacement: IOVAPlacement
+        switch placement {
+        case .anywhere: spacePlacement = .anywhere()
+        case .within(let window): spacePlacement = .within(window)
+        case .fixed(let iova, let deliberately):
+            spacePlacement = .fixed(iova, overReservations: deliberately)
+        case .identity: spacePlacement = .fixed(IOVA(UInt64(address)))
+        }
+        let congruence = UInt64(address) & (largePage - 1)
+        do throws(IOVASpaceError) {
+            do throws(IOVASpaceError) {
+                // A larger alignment than the page's speaks for itself.
+                let isStronger = alignment >= largePage && congruence == 0
+                return try space.allocate(
+                    byteCount: byteCount, alignment: isStronger ? alignment : largePage,
+                    placement: spacePlacement, congruentTo: isStronger ? 0 : congruence)
+            } catch .noSpace where largePage > alignment {
+                return try space.allocate(
+                    byteCount: byteCount, alignment: alignment, placement: spacePlacement)
+            }
+        } catch {
+            throw DMAError(error, range: nil)
+        }
+    }
+
+    private func entryBounds(byteCount: UInt64, pageSize: UInt64, areas: Int) -> EntryBounds {
+        if targets.allSatisfy({ !$0.device.pinsMemory }) {
+            return EntryBounds(lower: areas, upper: areas)
+        }
+        return EntryBounds(lower: 1, upper: max(areas, Int(clamping: byteCount / pageSize)))
+    }
+
+    // MARK: a part of a shared extent
+
+    private mutating func planCarved(
+        _ id: RegionID, _ byteCount: UInt64, _ wanted: AllocationOptions,
+        _ transaction: inout MapTransaction
+    ) throws(DMAError) {
+        let key = CarverKey(access: wanted.access, pages: wanted.pages, node: wanted.node)
+        let carver = try carver(key)
+        let placement: IOVAPlacement
+        switch wanted.placement {
+        case .anywhere: placement = .anywhere()
+        case .within(let window): placement = .within(window)
+        case .fixed, .identity: preconditionFailure("a fixed region has an extent of its own")
+        }
+        var carved: IOVAAllocation?
+        do throws(IOVASpaceError) {
+            carved = try carver.space.allocate(
+                byteCount: byteCount, alignment: wanted.alignment, placement: placement)
+        } catch .noSpace {
+            try addExtent(to: carver, byteCount, wanted, &transaction)
+        } catch {
+            throw DMAError(error)
+        }
+        do throws(IOVASpaceError) {
+            if carved == nil {
+                carved = try carver.space.allocate(
+                    byteCount: byteCount, alignment: wanted.alignment, placement: placement)
+            }
+            guard let place = carved else { preconditionFailure("placed just above") }
+            let size = place.range.last.rawValue - place.range.first.rawValue + 1
+            transaction.carvedBytesToCome[key, default: 0] -= Int(size)
+            guard let handle = space.entry(containing: place.range.first)?.handle,
+                let extent = extent(handle)
+            else { preconditionFailure("a carved range outside every extent") }
+            let offset = place.range.first.rawValue - extent.range.first.rawValue
+            let address = extent.address + UInt(offset)
+            if !wanted.isUninitialised, offset < extent.dirtyByteCount {
+                transaction.unclean.append((address: address, byteCount: Int(size)))
+            }
+            extent.dirtyByteCount = max(extent.dirtyByteCount, offset + size)
+            record(
+                id, place.range, address: address, place.handle, extent, isCarved: true,
+                &transaction)
+        } catch {
+            throw DMAError(error)
+        }
+    }
+
+    /// Backs and places another shared extent, large enough for what the batch still wants.
+    private mutating func addExtent(
+        to carver: Carver, _ byteCount: UInt64, _ wanted: AllocationOptions,
+        _ transaction: inout MapTransaction
+    ) throws(DMAError) {
+        let size = carver.nextExtentByteCount(
+            region: Int(max(byteCount, wanted.alignment)),
+            wanted: transaction.carvedBytesToCome[carver.key, default: 0])
+        let box: MemoryBox
+        do throws(HostMemoryError) {
+            box = MemoryBox(
+                try HostMemory.allocate(
+                    byteCount: size, pages: wanted.pages, node: wanted.node,
+                    deviceNode: numaNode))
+        } catch {
+            throw DMAError(error)
+        }
+        // Safe: the address is only a number here; the extent keeps the memory alive.
+        let address = unsafe UInt(bitPattern: box.memory.baseAddress)
+        let bytes = UInt64(box.memory.byteCount)
+        let pageSize = UInt64(box.memory.pageSize.byteCount)
+        let placed = try place(
+            bytes, address: address, placement: wanted.placement,
+            alignment: max(wanted.alignment, UInt64(Carver.smallestExtent)),
+            largePage: pageSize)
+        let extent = Extent(
+            range: placed.range, address: address, access: wanted.access, memory: box,
+            carver: carver, handle: placed.handle,
+            entries: entryBounds(byteCount: bytes, pageSize: pageSize, areas: 1),
+            isJoinable: false)
+        do throws(IOVASpaceError) {
+            try carver.space.addUsable(placed.range)
+        } catch {
+            unwind { try space.free(placed.handle) }
+            throw DMAError(error)
+        }
+        carver.extentBytes += bytes
+        carver.extentCount += 1
+        adopt(extent, placed.handle, &transaction)
+    }
+
+    // MARK: freeing
+
+    private mutating func planFree(
+        _ id: RegionID, _ transaction: inout MapTransaction
+    ) throws(DMAError) {
+        guard let record = regions.record(id), record.state == .live else {
+            throw DMAError(.noSuchRegion)
+        }
+        regions.update(id) { $0.state = .freeing }
+        transaction.freed.append(id)
+        let extent = extent(of: record)
+        extent.pendingFrees += 1
+        guard extent.pendingFrees == extent.liveRegions else { return }
+        if let carver = extent.carver,
+            !carver.releasesWhenEmpty(extent, retiring: transaction.retiring)
+        {
+            return
+        }
+        transaction.retiring.append(extent)
+    }
+
+    // MARK: bookkeeping
+
+    private mutating func adopt(
+        _ extent: Extent, _ handle: IOVAHandle, _ transaction: inout MapTransaction
+    ) {
+        setExtent(extent, for: handle)
+        transaction.newExtents.append(extent)
+    }
+
+    private mutating func record(
+        _ id: RegionID, _ range: IOVARange, address: UInt, _ handle: IOVAHandle,
+        _ extent: Extent, isCarved: Bool, _ transaction: inout MapTransaction
+    ) {
+        extent.liveRegions += 1
+        if isCarved { extent.carvedBytes += range.last.rawValue - range.first.rawValue + 1 }
+        transaction.placed.append(id)
+        regions.update(id) { record in
+            record.access = extent.access
+            record.isCarved = isCarved
+            record.first = range.first.rawValue
+            record.byteCount = range.last.rawValue - range.first.rawValue + 1
+            record.address = address
+            record.handle = handle
+            record.extentSlot = extent.handles[0].slot
+        }
+    }
+}
+
+extension DMAError {
+    static let noSuchRegionRemedy = "Use an ID until its region is freed, once."
+
+    init(_ code: Code) {
+        precondition(code == .noSuchRegion)
+        self.init(
+            .noSuchRegion, "No live region of this domain has this ID.",
+            remedy: DMAError.noSuchRegionRemedy)
+    }
+}
+
+/// Takes back a step of a plan. It undoes what was just done under the same lock, so that it
+/// cannot be refused.
+func unwind<Result>(_ body: () throws -> Result) {
+    do {
+        _ = try body()
+    } catch {
+        preconditionFailure("undoing a step that was just made: \(error)")
+    }
+}

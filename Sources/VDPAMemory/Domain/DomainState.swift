@@ -1,0 +1,80 @@
+internal import HostMemory
+
+/// What a domain knows: one space, its regions and extents, its targets. All of it behind the
+/// domain's lock.
+///
+/// A change goes through the same five steps, whatever it is: plan (place in the space), check
+/// (budgets), send (messages), publish; or abort, which takes back what was planned.
+struct DomainState: ~Copyable {
+    /// Extents, registered regions, reservations, quarantine.
+    var space: IOVASpace
+    var regions: RegionTable
+    /// The extent of each range in `space`, by its handle's slot.
+    var extentOfSlot: [Extent?] = []
+    var carvers: [Carver] = []
+    var targets: [MappingTarget]
+    /// Freed, not yet confirmed unmapped: never reused, never returned to the system.
+    var quarantine: [Extent] = []
+    var quarantinedBytes: UInt64 = 0
+    let options: DMADomainOptions
+    let numaNode: Int?
+    var counters = DomainCounters()
+    var isClosed = false
+
+    init(
+        space: consuming IOVASpace, target: MappingTarget, options: DMADomainOptions
+    ) {
+        self.space = space
+        regions = RegionTable(capacity: options.regionCapacity)
+        targets = [target]
+        self.options = options
+        numaNode = target.device.numaNode
+    }
+
+    func extent(_ handle: IOVAHandle) -> Extent? {
+        Int(handle.slot) < extentOfSlot.count ? extentOfSlot[Int(handle.slot)] : nil
+    }
+
+    func extent(of record: RegionRecord) -> Extent {
+        guard let extent = extentOfSlot[Int(record.extentSlot)] else {
+            preconditionFailure("a region without its extent")
+        }
+        return extent
+    }
+
+    mutating func setExtent(_ extent: Extent?, for handle: IOVAHandle) {
+        while extentOfSlot.count <= Int(handle.slot) { extentOfSlot.append(nil) }
+        extentOfSlot[Int(handle.slot)] = extent
+    }
+
+    /// All extents that some region lives in, or that are kept for reuse.
+    func liveExtents() -> [Extent] {
+        var seen = Set<ObjectIdentifier>()
+        let waiting = Set(quarantine.map(ObjectIdentifier.init))
+        return extentOfSlot.compactMap { $0 }.filter {
+            !waiting.contains(ObjectIdentifier($0)) && seen.insert(ObjectIdentifier($0)).inserted
+        }
+    }
+
+    mutating func carver(_ key: CarverKey) throws(DMAError) -> Carver {
+        if let carver = carvers.first(where: { $0.key == key }) { return carver }
+        do throws(IOVASpaceError) {
+            let carver = try Carver(key, regionCapacity: options.regionCapacity)
+            carvers.append(carver)
+            return carver
+        } catch {
+            throw DMAError(error)
+        }
+    }
+}
+
+/// What has happened, for statistics.
+struct DomainCounters {
+    var batches: UInt64 = 0
+    var failedBatches: UInt64 = 0
+    var flushes: UInt64 = 0
+    /// Frees in a deinit that failed: their memory is in quarantine.
+    var failedFrees: UInt64 = 0
+    /// Extents that may be missing in a device's table after an undo that failed.
+    var lostExtents: UInt64 = 0
+}

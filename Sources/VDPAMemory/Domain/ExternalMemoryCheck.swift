@@ -1,0 +1,99 @@
+internal import HostMemory
+
+/// What the caller's memory must be before a device is told about it: the kernel would take much of
+/// what is refused here, and map something else, or nothing.
+enum ExternalMemoryCheck {
+    /// The caller's memory as a pair of numbers: nothing here follows the address.
+    struct Range {
+        var address: UInt
+        var byteCount: Int
+
+        init(_ memory: UnsafeMutableRawBufferPointer) {
+            address = UInt(bitPattern: memory.baseAddress)
+            byteCount = memory.count
+        }
+    }
+
+    /// Looks at the memory of every registration in a batch, in one reading of the process's maps,
+    /// and fills in how many areas each lies in.
+    ///
+    /// - Throws: `unsuitableMemory`, with the operation's index.
+    static func inspect(
+        _ operations: inout [BatchOperation], mapsByAddress: Bool
+    ) throws(DMAError) {
+        var first = UInt.max
+        var last: UInt = 0
+        for case .register(_, let memory, _, _, _) in operations {
+            first = min(first, memory.address)
+            last = max(last, memory.address + UInt(memory.byteCount - 1))
+        }
+        guard first <= last else { return }
+        let snapshot: [MemoryArea]
+        do throws(HostMemoryError) {
+            snapshot = try ExternalMemory.snapshot(first...last)
+        } catch {
+            throw DMAError(error)
+        }
+        for index in operations.indices {
+            guard
+                case .register(let id, var memory, let placement, let access, let isolation) =
+                    operations[index]
+            else { continue }
+            do throws(DMAError) {
+                memory.areaCount = try areaCount(memory, snapshot, access, mapsByAddress)
+            } catch {
+                throw error.inOperation(index)
+            }
+            operations[index] = .register(id, memory, placement, access, isolation)
+        }
+    }
+
+    private static func areaCount(
+        _ memory: ExternalRange, _ snapshot: [MemoryArea], _ access: DMAAccess,
+        _ mapsByAddress: Bool
+    ) throws(DMAError) -> Int {
+        let areas: ArraySlice<MemoryArea>
+        do throws(HostMemoryError) {
+            areas = try ExternalMemory.areas(
+                in: memory.address...(memory.address + UInt(memory.byteCount - 1)), of: snapshot)
+        } catch {
+            throw DMAError(error)
+        }
+        for area in areas {
+            if access != .readOnly, !area.isWritable {
+                throw DMAError(
+                    .unsuitableMemory,
+                    "The memory at \(memory.text) is read-only in part, and the device is to "
+                        + "write it.",
+                    remedy: "Register it as `.readOnly`, or map it writable.")
+            }
+            if mapsByAddress, !(area.isShared && area.isFileBacked) {
+                throw DMAError(
+                    .unsuitableMemory,
+                    "The memory at \(memory.text) is private or anonymous in part. This device "
+                        + "maps by virtual address, and the kernel would map nothing there in "
+                        + "silence.",
+                    remedy: "Use memory from memfd_create or a shared file, or `allocate`.")
+            }
+        }
+        return areas.count
+    }
+}
+
+extension ExternalRange {
+    fileprivate var text: String { "0x\(String(address, radix: 16)) + \(byteCount) bytes" }
+}
+
+extension ExternalMemoryCheck.Range {
+    /// Whole pages, and an end that does not wrap.
+    func requireWholePages() throws(DMAError) {
+        let isWrapped = address.addingReportingOverflow(UInt(bitPattern: byteCount)).overflow
+        guard byteCount > 0, !isWrapped, address % 4096 == 0, byteCount % 4096 == 0 else {
+            throw DMAError(
+                .unsuitableMemory,
+                "The memory at 0x\(String(address, radix: 16)) + \(byteCount) bytes is not made "
+                    + "of whole 4 KiB pages: the device would reach its neighbours' bytes.",
+                remedy: "Align its start and size to 4096 bytes.")
+        }
+    }
+}

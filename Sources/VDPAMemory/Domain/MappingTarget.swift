@@ -1,0 +1,203 @@
+internal import Synchronization
+internal import VhostVDPA
+
+/// One address space of one device: where a domain's layout is applied.
+///
+/// Who may touch what: only the domain, under its lock; messages go out under the device's batch
+/// lock, since another domain may use another address space of the same device.
+final class MappingTarget: @unchecked Sendable {
+    let device: VDPADevice
+    let addressSpace: UInt32
+    /// The ledger's sums for this address space.
+    var entries = EntryBounds(lower: 0, upper: 0)
+    var pinnedBytes: UInt64 = 0
+    var messages = IOTLBMessageCounts()
+
+    init(_ device: VDPADevice, addressSpace: UInt32) {
+        self.device = device
+        self.addressSpace = addressSpace
+    }
+
+    func account(mapped extent: Extent) {
+        entries += extent.entries
+        if device.pinsMemory { pinnedBytes += extent.byteCount }
+    }
+
+    func account(unmapped extent: Extent) {
+        entries -= extent.entries
+        if device.pinsMemory { pinnedBytes -= extent.byteCount }
+    }
+}
+
+/// A message of a transaction, with what is needed to take it back.
+enum MapMessage {
+    case map(Extent)
+    /// Whole extents that lie side by side.
+    case unmap(IOVARange, [Extent])
+}
+
+/// A transaction that one target did not take.
+struct TargetFailure: Error {
+    /// What the kernel answered.
+    var cause: VhostError
+    /// The extent whose message was refused, nil for a batch's marks.
+    var extent: Extent?
+    /// New extents that may still be mapped, because taking them back failed too.
+    var stillMapped: [Extent] = []
+    /// Old extents that may be unmapped, because mapping them again failed.
+    var lost: [Extent] = []
+}
+
+extension MappingTarget {
+    /// Sends messages: in one batch where there are several and the device can.
+    ///
+    /// On failure everything is taken back, in reverse, inside the same batch, which is then
+    /// closed; what could not be confirmed is in the error.
+    func send(_ list: [MapMessage]) throws(TargetFailure) {
+        guard !list.isEmpty else { return }
+        let isBatched = list.count > 1 && device.supportsBatching
+        let failure: TargetFailure? = device.batchLock.withLock { _ in
+            do throws(VhostError) {
+                if isBatched { try mark(.batchBegin(asid: addressSpace)) }
+            } catch {
+                return TargetFailure(cause: error)
+            }
+            var done = 0
+            do throws(VhostError) {
+                for message in list {
+                    try send(message)
+                    done += 1
+                }
+                if isBatched { try mark(.batchEnd(asid: addressSpace)) }
+                return nil
+            } catch {
+                var failure = TargetFailure(cause: error)
+                if done < list.count, case .map(let extent) = list[done] { failure.extent = extent }
+                // A message that was refused has done nothing; one whose fate is unknown (a short
+                // write) is taken back as well, which does no harm.
+                takeBack(list.prefix(min(done + 1, list.count)), isBatched, &failure)
+                return failure
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Undoes messages that this target has taken, in reverse order, in a batch of their own.
+    func revert(_ list: [MapMessage]) -> TargetFailure? {
+        guard !list.isEmpty else { return nil }
+        let isBatched = list.count > 1 && device.supportsBatching
+        return device.batchLock.withLock { _ in
+            do throws(VhostError) {
+                if isBatched { try mark(.batchBegin(asid: addressSpace)) }
+            } catch {
+                var failure = TargetFailure(cause: error)
+                for message in list { message.recordAsUnconfirmed(in: &failure) }
+                return failure
+            }
+            var failure = TargetFailure(
+                cause: VhostError(
+                    .unexpectedErrno, .batchEnd, explanation: "Undo.", remedy: ""))
+            takeBack(list[...], isBatched, &failure)
+            return failure.stillMapped.isEmpty && failure.lost.isEmpty ? nil : failure
+        }
+    }
+
+    private func takeBack(
+        _ list: ArraySlice<MapMessage>, _ isBatched: Bool, _ failure: inout TargetFailure
+    ) {
+        for message in list.reversed() {
+            switch message {
+            case .map(let extent):
+                // A mapping that never came to be makes this INVALIDATE a no-op.
+                if !succeeds(.invalidate(asid: addressSpace, range: extent.range)) {
+                    failure.stillMapped.append(extent)
+                }
+            case .unmap(let range, let extents):
+                // Whatever part of it happened, everything under it goes, and comes back.
+                guard succeeds(.invalidate(asid: addressSpace, range: range)) else {
+                    failure.lost += extents
+                    continue
+                }
+                for extent in extents where !succeeds(update(extent)) {
+                    failure.lost.append(extent)
+                }
+            }
+        }
+        if isBatched, !succeeds(.batchEnd(asid: addressSpace)) {
+            for message in list { message.recordAsUnconfirmed(in: &failure) }
+        }
+    }
+
+    private func send(_ message: MapMessage) throws(VhostError) {
+        switch message {
+        case .map(let extent):
+            try device.channel.dmaMap(
+                extent.range, at: extent.address, access: extent.access, asid: addressSpace)
+            messages.updates += 1
+        case .unmap(let range, _):
+            try device.channel.dmaUnmap(range, asid: addressSpace)
+            messages.invalidates += 1
+        }
+    }
+
+    private func mark(_ message: IOTLBMessage) throws(VhostError) {
+        try device.channel.send(message)
+        switch message {
+        case .batchBegin: messages.batchBegins += 1
+        case .batchEnd: messages.batchEnds += 1
+        case .update: messages.updates += 1
+        case .invalidate: messages.invalidates += 1
+        }
+    }
+
+    /// For the undo path, which has an error to report already.
+    private func succeeds(_ message: IOTLBMessage) -> Bool {
+        do throws(VhostError) {
+            try mark(message)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func update(_ extent: Extent) -> IOTLBMessage {
+        .update(
+            asid: addressSpace, range: extent.range, address: extent.address,
+            access: extent.access)
+    }
+
+    /// Brings the address space's table to exactly `live`: every known extent goes, then the live
+    /// ones come back, in one batch where the device can.
+    ///
+    /// Extent by extent, because one INVALIDATE much larger than what is mapped crashes unfixed
+    /// kernels before 6.2 on the platform-IOMMU path.
+    func rebuild(live: [Extent], gone: [Extent]) throws(VhostError) {
+        let failure: VhostError? = device.batchLock.withLock { _ in
+            do throws(VhostError) {
+                let isBatched = device.supportsBatching
+                if isBatched { try mark(.batchBegin(asid: addressSpace)) }
+                defer {
+                    // A batch left open would swallow the next device update.
+                    if isBatched { _ = succeeds(.batchEnd(asid: addressSpace)) }
+                }
+                for extent in live + gone {
+                    try mark(.invalidate(asid: addressSpace, range: extent.range))
+                }
+                for extent in live { try mark(update(extent)) }
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
+    }
+}
+
+extension MapMessage {
+    fileprivate func recordAsUnconfirmed(in failure: inout TargetFailure) {
+        switch self {
+        case .map(let extent): failure.stillMapped.append(extent)
+        case .unmap(_, let extents): failure.lost += extents
+        }
+    }
+}

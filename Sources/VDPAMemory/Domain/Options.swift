@@ -1,0 +1,82 @@
+/// How a domain behaves.
+public struct DMADomainOptions: Sendable {
+    /// How many regions may live at once. All of the bookkeeping's address space is taken at
+    /// creation, and its memory as regions come to exist.
+    public var regionCapacity: Int
+    /// When freed memory is unmapped.
+    public var unmapping: Unmapping
+    /// Ranges that the library never chooses; a fixed placement over one must be marked.
+    public var reserved: [IOVARange]
+    /// Part of the device's range to stay inside; nil for all of it.
+    public var window: IOVARange?
+
+    public init(
+        regionCapacity: Int = 65_536, unmapping: Unmapping = .immediate,
+        reserved: [IOVARange] = [], window: IOVARange? = nil
+    ) {
+        self.regionCapacity = regionCapacity
+        self.unmapping = unmapping
+        self.reserved = reserved
+        self.window = window
+    }
+
+    public enum Unmapping: Hashable, Sendable {
+        /// A free of a dedicated region returns when the device has let go.
+        case immediate
+        /// Freed dedicated regions wait, memory and IOVA both, until so many bytes wait, until
+        /// `flush()`, or until space or a budget runs short; then one batch unmaps them all.
+        case deferred(maximumBytes: UInt64)
+    }
+}
+
+/// Where a region is put.
+public enum Placement: Hashable, Sendable {
+    /// Anywhere free.
+    case anywhere
+    /// Exactly here. `deliberately` allows a reservation or a platform's window underneath.
+    case fixed(IOVA, deliberately: Bool = false)
+    /// Wholly inside a window: `[0, 2^32-1]` for a device with 32 address bits.
+    case within(IOVARange)
+    /// At the IOVA that equals the memory's address.
+    case identity
+}
+
+/// Whether a region may share its mapping with others.
+public enum Isolation: Hashable, Sendable {
+    /// `.shared` below 2 MiB, `.dedicated` from there on. Registered memory: `.dedicated`.
+    case automatic
+    /// Part of a larger mapping. The device can reach the range until the whole mapping goes, and
+    /// the range can be reused at once: who frees it vouches that the device is done with it.
+    case shared
+    /// A mapping of its own, which goes with the region.
+    case dedicated
+}
+
+/// What one region is to be.
+public struct AllocationOptions: Sendable {
+    public var pages: PagePolicy
+    public var node: NodePolicy
+    public var placement: Placement
+    /// What the device may do.
+    public var access: DMAAccess
+    public var isolation: Isolation
+    /// In bytes, a power of two; at least 4 KiB, whatever is asked.
+    public var alignment: UInt64
+    /// Whether the region may hold what an earlier owner left.
+    public var isUninitialised: Bool
+
+    public init(
+        pages: PagePolicy = .largest, node: NodePolicy = .device,
+        placement: Placement = .anywhere, access: DMAAccess = .readWrite,
+        isolation: Isolation = .automatic, alignment: UInt64 = 4096,
+        isUninitialised: Bool = false
+    ) {
+        self.pages = pages
+        self.node = node
+        self.placement = placement
+        self.access = access
+        self.isolation = isolation
+        self.alignment = alignment
+        self.isUninitialised = isUninitialised
+    }
+}

@@ -1,0 +1,107 @@
+/// Names a region where its owner cannot be stored: in arrays, and across the C ABI.
+public struct RegionID: Hashable, Sendable {
+    let slot: UInt32
+    let generation: UInt32
+}
+
+/// What the domain keeps of a region.
+struct RegionRecord {
+    enum State {
+        /// Named by a batch that has not been committed.
+        case pending
+        case live
+        /// A batch that is being committed frees it.
+        case freeing
+    }
+
+    var state = State.pending
+    var access = DMAAccess.readWrite
+    /// Whether the range is part of a shared extent, and `handle` one of its carver's space.
+    var isCarved = false
+    var first: UInt64 = 0
+    var byteCount: UInt64 = 0
+    var address: UInt = 0
+    var handle = IOVAHandle(slot: 0, generation: 0)
+    /// The slot, in the domain's space, under which the extent is found.
+    var extentSlot: UInt32 = 0
+
+    var range: IOVARange { IOVARange(first: first, last: first + (byteCount - 1)) }
+}
+
+/// The regions of a domain by slot and generation: all memory taken at creation.
+@safe
+struct RegionTable: ~Copyable {
+    private struct Slot {
+        var record: RegionRecord
+        /// Odd while in use.
+        var generation: UInt32
+        var nextFree: UInt32
+    }
+
+    private let slots: UnsafeMutablePointer<Slot>
+    let capacity: Int
+    private(set) var count = 0
+    private var frontier: UInt32 = 0
+    private var freeHead = UInt32.max
+
+    init(capacity: Int) {
+        unsafe slots = .allocate(capacity: capacity)
+        self.capacity = capacity
+    }
+
+    deinit { unsafe slots.deallocate() }
+
+    /// A new pending region, or nil when all slots are in use.
+    mutating func take() -> RegionID? {
+        guard count < capacity else { return nil }
+        count += 1
+        // In bounds: free links and the frontier stay below the capacity, and a slot below the
+        // frontier has been initialised.
+        if freeHead != .max {
+            let index = freeHead
+            unsafe freeHead = slots[Int(index)].nextFree
+            unsafe slots[Int(index)].generation &+= 1
+            unsafe slots[Int(index)].record = RegionRecord()
+            return unsafe RegionID(slot: index, generation: slots[Int(index)].generation)
+        }
+        let index = frontier
+        frontier += 1
+        unsafe (slots + Int(index)).initialize(
+            to: Slot(record: RegionRecord(), generation: 1, nextFree: .max))
+        return RegionID(slot: index, generation: 1)
+    }
+
+    /// Returns a slot. The ID names nothing from now on.
+    mutating func give(_ id: RegionID) {
+        precondition(contains(id), "only a region in use is given back")
+        unsafe slots[Int(id.slot)].generation &+= 1
+        unsafe slots[Int(id.slot)].nextFree = freeHead
+        freeHead = id.slot
+        count -= 1
+    }
+
+    func contains(_ id: RegionID) -> Bool {
+        guard id.slot < frontier, id.generation & 1 == 1 else { return false }
+        return unsafe slots[Int(id.slot)].generation == id.generation
+    }
+
+    /// The record, or nil where the ID is stale.
+    func record(_ id: RegionID) -> RegionRecord? {
+        guard contains(id) else { return nil }
+        return unsafe slots[Int(id.slot)].record
+    }
+
+    mutating func update(_ id: RegionID, _ change: (inout RegionRecord) -> Void) {
+        precondition(contains(id), "only a region in use is changed")
+        unsafe change(&slots[Int(id.slot)].record)
+    }
+
+    func visit(_ body: (RegionID, RegionRecord) -> Void) {
+        for index in 0..<frontier {
+            let slot = unsafe slots[Int(index)]
+            if slot.generation & 1 == 1 {
+                body(RegionID(slot: index, generation: slot.generation), slot.record)
+            }
+        }
+    }
+}
