@@ -86,7 +86,7 @@ public final class VDPADevice: Sendable {
     ///
     /// A reset keeps them only where IOTLB_PERSIST was acknowledged (6.7). Platform-IOMMU devices
     /// of older kernels keep them as well, but nothing tells such a device from the others.
-    var tableEpoch: UInt64 { resetCount.load(ordering: .sequentiallyConsistent) }
+    package var tableEpoch: UInt64 { resetCount.load(ordering: .sequentiallyConsistent) }
 
     func countReset() {
         guard !backendFeatures.contains(.persistentIOTLB) else { return }
