@@ -110,6 +110,22 @@ import Testing
         }
         #expect(thin.space.invariantViolation() == nil)
     }
+
+    @Test("emptying thin leaves, the first of their parents too, keeps the keys above right")
+    func emptiedLeaves() throws {
+        var thin = ThinLeaves(
+            space: try IOVASpace(usable: [.all], regionCapacity: 24_000, reservationCapacity: 0),
+            thinnedParity: 0)
+        try thin.addLeaves(700)
+        #expect(thin.space.invariantViolation() == nil)
+        // Leaf 0 is left with the sentinel alone.
+        for leaf in stride(from: 2, to: 700, by: 2) {
+            try thin.thin(leaf, from: 0, upTo: 1)
+            if leaf % 16 == 0 { #expect(thin.space.invariantViolation() == nil) }
+        }
+        for leaf in stride(from: 1, to: 700, by: 2) { try thin.thin(leaf, from: 0, upTo: 12) }
+        #expect(thin.space.invariantViolation() == nil)
+    }
 }
 
 /// Wears a tree down to leaves of 12 entries and 1 in turn, which no removal joins: a leaf falls
@@ -122,7 +138,13 @@ private struct ThinLeaves: ~Copyable {
     private var ascended = 0
     private var leafCount = 0
 
-    init(space: consuming IOVASpace) { self.space = space }
+    /// Which leaves fall to 1: the odd ones, or the even ones, which begin their parents.
+    private let thinnedParity: Int
+
+    init(space: consuming IOVASpace, thinnedParity: Int = 1) {
+        self.space = space
+        self.thinnedParity = thinnedParity
+    }
 
     /// Every fourth page, so that there is room between two.
     private func address(_ ascending: Int) -> IOVA { IOVA(UInt64(ascending + 1) * 4 * 4096) }
@@ -135,8 +157,12 @@ private struct ThinLeaves: ~Copyable {
             ascended += 1
         }
         for leaf in leaves { try forEachBetween(leaf) { try $0.place($1) } }
-        for leaf in leaves where leaf % 2 == 1 { try thin(leaf, keeping: 1) }
-        for leaf in leaves where leaf % 2 == 0 { try thin(leaf, keeping: 12) }
+        for (parity, kept) in [(thinnedParity, 1), (1 - thinnedParity, 12)] {
+            for leaf in leaves where leaf % 2 == parity {
+                try forEachBetween(leaf) { try $0.space.free(startingAt: $1) }
+                try thin(leaf, from: kept, upTo: 16)
+            }
+        }
         leafCount += count
     }
 
@@ -152,9 +178,9 @@ private struct ThinLeaves: ~Copyable {
         }
     }
 
-    private mutating func thin(_ leaf: Int, keeping kept: Int) throws {
-        try forEachBetween(leaf) { try $0.space.free(startingAt: $1) }
-        for entry in (16 * leaf - 1 + kept)..<(16 * leaf + 15) {
+    /// Frees the leaf's ascending entries from one index to another.
+    mutating func thin(_ leaf: Int, from start: Int, upTo end: Int) throws {
+        for entry in (16 * leaf - 1 + start)..<(16 * leaf - 1 + end) {
             try space.free(startingAt: address(entry))
         }
     }
