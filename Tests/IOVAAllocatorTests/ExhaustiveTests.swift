@@ -24,31 +24,36 @@ import Testing
 
     static let depth = TestKnobs.count("VDPA_EXHAUSTIVE_DEPTH", 4)
 
-    @Test("every sequence of allocations and frees agrees with the bitmap", arguments: Place.allCases)
+    @Test(
+        "every sequence of allocations and frees agrees with the bitmap", arguments: Place.allCases)
     func allocationsAndFrees(place: Place) throws {
-        try walk(place, [
-            allocate(1), allocate(3), allocate(1, .highest), allocate(2, .highest),
-            allocate(1, aligned: 4), allocate(2, .highest, aligned: 2),
-            within(1...4, 2, .lowest), within(3...6, 1, .highest),
-            fixed(0), fixed(5),
-            freeAt(0), freeAt(2), freeAt(7),
-            { .free($0.live.first?.handle ?? noHandle) },
-            { .free($0.live.last?.handle ?? noHandle) },
-        ])
+        try walk(
+            place,
+            [
+                allocate(1), allocate(3), allocate(1, .highest), allocate(2, .highest),
+                allocate(1, aligned: 4), allocate(2, .highest, aligned: 2),
+                within(1...4, 2, .lowest), within(3...6, 1, .highest),
+                fixed(0), fixed(5),
+                freeAt(0), freeAt(2), freeAt(7),
+                { .free($0.live.first?.handle ?? noHandle) },
+                { .free($0.live.last?.handle ?? noHandle) },
+            ])
     }
 
     @Test(
         "every sequence of reservations, ranges and quarantine agrees with the bitmap",
         arguments: Place.allCases)
     func reservationsAndRanges(place: Place) throws {
-        try walk(place, [
-            allocate(2), allocate(1, .highest), fixed(2), fixed(4, over: true),
-            { .free($0.live.last?.handle ?? noHandle) },
-            { .quarantine($0.live.last?.handle ?? noHandle) },
-            { .release($0.quarantined.last?.handle ?? noHandle) },
-            reserve(1...3, .placeable), reserve(2...5, .guarded), cancel(1...3, .placeable),
-            cancel(2...5, .guarded), withdraw(0...0), withdraw(3...6), add(0...0), add(4...5),
-        ])
+        try walk(
+            place,
+            [
+                allocate(2), allocate(1, .highest), fixed(2), fixed(4, over: true),
+                { .free($0.live.last?.handle ?? noHandle) },
+                { .quarantine($0.live.last?.handle ?? noHandle) },
+                { .release($0.quarantined.last?.handle ?? noHandle) },
+                reserve(1...3, .placeable), reserve(2...5, .guarded), cancel(1...3, .placeable),
+                cancel(2...5, .guarded), withdraw(0...0), withdraw(3...6), add(0...0), add(4...5),
+            ])
     }
 
     private func walk(_ place: Place, _ steps: [Step]) throws {

@@ -25,7 +25,9 @@ import Testing
                 mayRunOutOfEntries: isTight)
             try model.apply(.addUsable(IOVARange(model.oracle.span)))
             return model
-        } fuzz: { PageFuzz(&$0) }
+        } fuzz: {
+            PageFuzz(&$0)
+        }
     }
 
     @Test("spaces of 2^64 bytes agree with the ordered lists after every step")
@@ -44,7 +46,9 @@ import Testing
                 }
             }
             return model
-        } fuzz: { WideFuzz(&$0) }
+        } fuzz: {
+            WideFuzz(&$0)
+        }
     }
 
     private func swarm<Fuzz: Fuzzer>(

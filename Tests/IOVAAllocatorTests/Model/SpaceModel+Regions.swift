@@ -86,7 +86,8 @@ extension SpaceModel {
             try require(
                 allocation.range.first.rawValue == expected
                     && allocation.range.byteCount == size,
-                "\(request) \(order): got \(allocation.range), expected \(String(describing: expected))")
+                "\(request) \(order): \(allocation.range), not \(String(describing: expected))"
+            )
         case .failure(.noSpace(size, step, let largest)):
             count("noSpace")
             try require(expected == nil, "\(request) fits at \(String(describing: expected))")
@@ -167,7 +168,8 @@ extension SpaceModel {
             return
         }
         count("release")
-        try require(released == quarantined[index].range, "released \(String(describing: released))")
+        try require(
+            released == quarantined[index].range, "released \(String(describing: released))")
         forget(quarantined.remove(at: index))
     }
 }
