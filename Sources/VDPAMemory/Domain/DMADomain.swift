@@ -21,7 +21,7 @@ public final class DMADomain: Sendable {
     let device: VDPADevice
     let addressSpace: UInt32
     private let processID: pid_t
-    private let core: DomainCore
+    let core: DomainCore
 
     /// A domain over one address space of a device.
     ///

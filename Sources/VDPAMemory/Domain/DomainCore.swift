@@ -31,3 +31,10 @@ extension DomainState {
         return false
     }
 }
+
+extension DMADomain {
+    /// What the device's ring checks see.
+    func covers(_ range: IOVARange, access: DMAAccess) -> Bool {
+        core.covers(range, access: access)
+    }
+}
