@@ -34,6 +34,8 @@ extension DomainState {
                     throw error.inOperation(index)
                 }
             }
+            // A later operation may have carved from an extent that an earlier one had emptied.
+            transaction.retiring.removeAll { $0.pendingFrees != $0.liveRegions }
             joinNeighbours(&transaction)
             sortRetired(&transaction)
             let unmapFirst = try check(transaction)
