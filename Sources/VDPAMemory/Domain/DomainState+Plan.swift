@@ -159,7 +159,7 @@ extension DomainState {
         _ transaction: inout MapTransaction
     ) throws(DMAError) {
         let size = carver.nextExtentByteCount(
-            region: Int(max(byteCount, wanted.alignment)),
+            region: Int(byteCount),
             wanted: transaction.carvedBytesToCome[carver.key, default: 0])
         let box: MemoryBox
         do throws(HostMemoryError) {
