@@ -14,12 +14,16 @@ extension DomainState {
     mutating func remap() throws(DMAError) -> [Extent] {
         try requireOpen()
         let live = liveExtents()
+        var failures: [TargetFailure] = []
         for target in targets {
-            do throws(VhostError) {
-                try target.rebuild(live: live, gone: quarantine)
-            } catch {
-                throw DMAError(error)
+            if let failure = target.rebuild(live: live, gone: quarantine) {
+                failures.append(failure)
             }
+        }
+        if let first = failures.first {
+            let lost = failures.reduce(0) { $0 + $1.lost.count }
+            counters.lostExtents = UInt64(lost)
+            throw DMAError(first.cause).withIncompleteRemap(lost)
         }
         counters.lostExtents = 0
         return releaseQuarantine()
@@ -40,5 +44,15 @@ extension DomainState {
         quarantine = []
         carvers = []
         return all
+    }
+}
+
+extension DMAError {
+    fileprivate func withIncompleteRemap(_ lost: Int) -> DMAError {
+        DMAError(
+            .undoIncomplete,
+            message + " \(lost) mappings may be missing on the device; quarantine is kept.",
+            remedy: "Remove the cause, and call remap() again before the device runs.",
+            errno: errno)
     }
 }
