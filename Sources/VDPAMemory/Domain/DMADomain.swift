@@ -189,15 +189,14 @@ public final class DMADomain: Sendable {
 
     /// Unmaps everything and gives all memory back. Regions that are left name nothing any more.
     ///
-    /// Also what the end of the domain's life does. Where unmapping fails, the device's file is
-    /// about to close, with which the kernel unmaps everything.
+    /// Also what the end of the domain's life does. Where unmapping fails, the memory and the
+    /// address space stay taken until the device is closed, with which the kernel unmaps
+    /// everything.
     public func close() {
-        let released = core.state.withLock { state in
-            state.close()
-        }
-        if let released {
-            withExtendedLifetime(released) {}
-            device.release(addressSpace: addressSpace)
-        }
+        let closed = core.state.withLock { state in state.close() }
+        guard let closed else { return }
+        guard closed.areUnmapped else { return device.keepUntilClosed(closed.extents) }
+        withExtendedLifetime(closed.extents) {}
+        device.release(addressSpace: addressSpace)
     }
 }

@@ -29,22 +29,31 @@ extension DomainState {
         return releaseQuarantine()
     }
 
-    /// The last call: unmaps everything, however the device answers.
+    /// The last call: unmaps everything.
     ///
-    /// - Returns: what is to be released; nil where the domain was closed before.
-    mutating func close() -> [Extent]? {
+    /// - Returns: what was mapped; nil where the domain was closed before.
+    mutating func close() -> ClosedExtents? {
         guard !isClosed else { return nil }
         isClosed = true
-        let all = liveExtents() + quarantine
+        var closed = ClosedExtents(extents: liveExtents() + quarantine, areUnmapped: true)
         for target in targets {
-            // A refusal changes nothing here: the file closes next, and the kernel unmaps all.
-            _ = target.revert(all.map { MapMessage.map($0) })
+            let undone = target.revert(closed.extents.map { MapMessage.map($0) })
+            if undone != nil { closed.areUnmapped = false }
         }
         extentOfSlot = []
         quarantine = []
+        quarantinedBytes = 0
         carvers = []
-        return all
+        return closed
     }
+}
+
+/// What a closed domain leaves.
+struct ClosedExtents {
+    var extents: [Extent]
+    /// Whether every device has confirmed that it lets go. Else the memory must not be given back
+    /// before the device's file is closed, with which the kernel unmaps everything.
+    var areUnmapped: Bool
 }
 
 extension DMAError {
