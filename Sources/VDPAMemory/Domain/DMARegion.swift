@@ -96,9 +96,10 @@ public struct RegionInfo: Sendable {
 
 extension DMADomain {
     /// What is known about a region.
-    /// - Throws: `noSuchRegion`.
+    /// - Throws: `noSuchRegion`, `closed`.
     public func info(_ id: RegionID) throws(DMAError) -> RegionInfo {
         try locked { state throws(DMAError) in
+            try state.requireOpen()
             guard let record = state.regions.record(id), record.state == .live else {
                 throw DMAError(.noSuchRegion)
             }
