@@ -286,7 +286,8 @@ extension DMAError {
     /// Whether flushing quarantine may help.
     fileprivate var isShortage: Bool {
         switch code {
-        case .noSpace, .entryLimit, .lockedMemoryLimit: true
+        // A range in quarantine holds one of the space's regions.
+        case .noSpace, .regionCapacity, .entryLimit, .lockedMemoryLimit: true
         default: false
         }
     }
