@@ -84,11 +84,8 @@ public struct DMABatch: ~Copyable {
 extension AllocationOptions {
     /// Whether a region gets an extent of its own.
     func needsOwnExtent(byteCount: Int) -> Bool {
-        switch placement {
         // An address that the caller chooses cannot lie in an extent that the library chose.
-        case .fixed, .identity: return true
-        case .anywhere, .within: break
-        }
+        guard !placement.isChosen else { return true }
         switch isolation {
         case .dedicated: return true
         case .shared: return false

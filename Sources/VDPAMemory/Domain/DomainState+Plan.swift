@@ -28,7 +28,9 @@ extension DomainState {
     ) throws(DMAError) {
         // Safe: the address is only a number here; the extent keeps the memory alive.
         let address = unsafe UInt(bitPattern: memory.memory.baseAddress)
-        let size = UInt64(memory.memory.byteCount)
+        // A place that the caller chose is exactly as large as asked, whatever pages could be had:
+        // its neighbours may be taken. Elsewhere the last large page is mapped as a whole.
+        let size = wanted.placement.isChosen ? byteCount : UInt64(memory.memory.byteCount)
         let pageSize = UInt64(memory.memory.pageSize.byteCount)
         let placed = try place(
             size, address: address, placement: wanted.placement, alignment: wanted.alignment,
@@ -102,7 +104,8 @@ extension DomainState {
         if targets.allSatisfy({ !$0.device.pinsMemory }) {
             return EntryBounds(lower: areas, upper: areas)
         }
-        return EntryBounds(lower: 1, upper: max(areas, Int(clamping: byteCount / pageSize)))
+        let pages = byteCount / pageSize + (byteCount % pageSize == 0 ? 0 : 1)
+        return EntryBounds(lower: 1, upper: max(areas, Int(clamping: pages)))
     }
 
     // MARK: a part of a shared extent
