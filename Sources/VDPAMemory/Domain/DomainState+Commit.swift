@@ -4,23 +4,51 @@ internal import VhostVDPA
 extension DomainState {
     /// Does all of `operations`, or nothing of them.
     ///
-    /// Where space or a budget is short while quarantine holds some of it, quarantine is flushed
-    /// and the plan is made once more.
+    /// Where space or a budget is short, what waits in quarantine and what is kept for reuse goes
+    /// first, and then shared extents are made no larger than they must.
     ///
     /// - Returns: what is to be released outside the lock: memory is unmapped there.
     mutating func commit(_ operations: [BatchOperation]) throws(DMAError) -> [Extent] {
         counters.batches += 1
         do throws(DMAError) {
-            return try attempt(operations)
-        } catch  where error.isShortage && !quarantine.isEmpty {
-            var released = try flush()
-            released += try attempt(operations)
-            return released
+            return try makeRoomAndCommit(operations)
+        } catch {
+            counters.failedBatches += 1
+            throw error
         }
     }
 
-    private mutating func attempt(_ operations: [BatchOperation]) throws(DMAError) -> [Extent] {
+    private mutating func makeRoomAndCommit(
+        _ operations: [BatchOperation]
+    ) throws(DMAError) -> [Extent] {
+        var shortage: DMAError
+        do throws(DMAError) {
+            return try attempt(operations, isTight: false)
+        } catch where error.isShortage {
+            shortage = error
+        }
+        var released: [Extent] = []
+        let idle = quarantine + emptyExtents()
+        if !idle.isEmpty {
+            counters.flushes += 1
+            released = try unmapNow(idle)
+            do throws(DMAError) {
+                return released + (try attempt(operations, isTight: false))
+            } catch where error.isShortage {
+                shortage = error
+            }
+        }
+        guard shortage.isEasedBySmallExtents, operations.contains(where: \.isCarved) else {
+            throw shortage
+        }
+        return released + (try attempt(operations, isTight: true))
+    }
+
+    private mutating func attempt(
+        _ operations: [BatchOperation], isTight: Bool
+    ) throws(DMAError) -> [Extent] {
         var transaction = MapTransaction()
+        transaction.isTight = isTight
         do throws(DMAError) {
             try requireOpen()
             for case .allocate(_, let count, let wanted, nil) in operations {
@@ -41,7 +69,6 @@ extension DomainState {
             let unmapFirst = try check(transaction)
             try send(transaction.messages(unmapFirst: unmapFirst), &transaction)
         } catch {
-            counters.failedBatches += 1
             abort(transaction)
             throw error
         }
@@ -283,11 +310,19 @@ extension DomainState {
 }
 
 extension DMAError {
-    /// Whether flushing quarantine may help.
+    /// Whether giving back what is idle may help.
     fileprivate var isShortage: Bool {
         switch code {
         // A range in quarantine holds one of the space's regions.
-        case .noSpace, .regionCapacity, .entryLimit, .lockedMemoryLimit: true
+        case .noSpace, .regionCapacity, .entryLimit, .lockedMemoryLimit, .hostMemory: true
+        default: false
+        }
+    }
+
+    /// Smaller extents take less memory and smaller holes, and more entries.
+    fileprivate var isEasedBySmallExtents: Bool {
+        switch code {
+        case .noSpace, .lockedMemoryLimit, .hostMemory: true
         default: false
         }
     }

@@ -5,9 +5,14 @@ extension DomainState {
     mutating func trim() throws(DMAError) -> [Extent] {
         try requireOpen()
         var released = try flush()
-        let empty = liveExtents().filter { $0.carver != nil && $0.liveRegions == 0 }
+        let empty = emptyExtents()
         if !empty.isEmpty { released += try unmapNow(empty) }
         return released
+    }
+
+    /// Shared extents that are kept for reuse.
+    func emptyExtents() -> [Extent] {
+        liveExtents().filter { $0.carver != nil && $0.liveRegions == 0 }
     }
 
     /// Every known mapping goes and the live ones come back, on every target.

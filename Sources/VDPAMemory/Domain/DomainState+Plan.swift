@@ -30,11 +30,19 @@ extension DomainState {
         let address = unsafe UInt(bitPattern: memory.memory.baseAddress)
         // A place that the caller chose is exactly as large as asked, whatever pages could be had:
         // its neighbours may be taken. Elsewhere the last large page is mapped as a whole.
-        let size = wanted.placement.isChosen ? byteCount : UInt64(memory.memory.byteCount)
+        var size = wanted.placement.isChosen ? byteCount : UInt64(memory.memory.byteCount)
         let pageSize = UInt64(memory.memory.pageSize.byteCount)
-        let placed = try place(
-            size, address: address, placement: wanted.placement, alignment: wanted.alignment,
-            largePage: pageSize)
+        let placed: IOVAAllocation
+        do throws(DMAError) {
+            placed = try place(
+                size, address: address, placement: wanted.placement, alignment: wanted.alignment,
+                largePage: pageSize)
+        } catch where error.code == .noSpace && size > byteCount {
+            size = byteCount
+            placed = try place(
+                size, address: address, placement: wanted.placement, alignment: wanted.alignment,
+                largePage: pageSize)
+        }
         let extent = Extent(
             range: placed.range, address: address, access: wanted.access, memory: memory,
             carver: nil, handle: placed.handle,
@@ -156,14 +164,32 @@ extension DomainState {
         }
     }
 
-    /// Backs and places another shared extent, large enough for what the batch still wants.
+    /// Backs and places another shared extent, large enough for what the batch still wants; where
+    /// the range has no room for that, one for this region alone.
     private mutating func addExtent(
         to carver: Carver, _ byteCount: UInt64, _ wanted: AllocationOptions,
         _ transaction: inout MapTransaction
     ) throws(DMAError) {
-        let size = carver.nextExtentByteCount(
-            region: Int(byteCount),
-            wanted: transaction.carvedBytesToCome[carver.key, default: 0])
+        let size =
+            transaction.isTight
+            ? carver.smallestExtentByteCount(region: Int(byteCount))
+            : carver.nextExtentByteCount(
+                region: Int(byteCount),
+                wanted: transaction.carvedBytesToCome[carver.key, default: 0])
+        let alignment = max(wanted.alignment, UInt64(Carver.smallestExtent))
+        do throws(DMAError) {
+            try addExtent(to: carver, size, alignment, wanted, isExact: false, &transaction)
+        } catch where error.code == .noSpace && transaction.isTight {
+            try addExtent(
+                to: carver, Int(byteCount), wanted.alignment, wanted, isExact: true, &transaction)
+        }
+    }
+
+    /// - Parameter isExact: whether no more than `size` is mapped, whatever pages are behind it.
+    private mutating func addExtent(
+        to carver: Carver, _ size: Int, _ alignment: UInt64, _ wanted: AllocationOptions,
+        isExact: Bool, _ transaction: inout MapTransaction
+    ) throws(DMAError) {
         let box: MemoryBox
         do throws(HostMemoryError) {
             box = MemoryBox(
@@ -175,11 +201,10 @@ extension DomainState {
         }
         // Safe: the address is only a number here; the extent keeps the memory alive.
         let address = unsafe UInt(bitPattern: box.memory.baseAddress)
-        let bytes = UInt64(box.memory.byteCount)
+        let bytes = isExact ? UInt64(size) : UInt64(box.memory.byteCount)
         let pageSize = UInt64(box.memory.pageSize.byteCount)
         let placed = try place(
-            bytes, address: address, placement: wanted.placement,
-            alignment: max(wanted.alignment, UInt64(Carver.smallestExtent)),
+            bytes, address: address, placement: wanted.placement, alignment: alignment,
             largePage: pageSize)
         let extent = Extent(
             range: placed.range, address: address, access: wanted.access, memory: box,

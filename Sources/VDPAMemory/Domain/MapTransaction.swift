@@ -6,6 +6,12 @@ enum BatchOperation {
     case allocate(RegionID, byteCount: UInt64, AllocationOptions, memory: MemoryBox?)
     case register(RegionID, ExternalRange, Placement, DMAAccess, Isolation)
     case free(RegionID)
+
+    /// Whether it is a region to be carved from a shared extent.
+    var isCarved: Bool {
+        if case .allocate(_, _, _, nil) = self { return true }
+        return false
+    }
 }
 
 /// The caller's memory, as it was found when it was registered.
@@ -21,6 +27,8 @@ struct ExternalRange {
 /// Everything in it can be taken back by `DomainState.abort`; nothing of it is visible before
 /// `DomainState.publish`.
 struct MapTransaction {
+    /// Whether shared extents are to be no larger than they must: something is short.
+    var isTight = false
     /// New extents, in the order in which they were planned.
     var newExtents: [Extent] = []
     /// Regions that were placed, with their carver where they were carved.
