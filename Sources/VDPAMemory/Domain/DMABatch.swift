@@ -75,9 +75,9 @@ public struct DMABatch: ~Copyable {
         return id
     }
 
-    /// Frees a region that existed before the batch.
+    /// Frees a region that existed before the batch, and that no `DMARegion` owns.
     public mutating func free(_ id: RegionID) throws(DMAError) {
-        operations.append(.free(id))
+        operations.append(.free(id, byOwner: false))
     }
 }
 

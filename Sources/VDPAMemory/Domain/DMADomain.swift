@@ -106,7 +106,7 @@ public final class DMADomain: Sendable {
         return try DMARegion(owning: id, in: self)
     }
 
-    /// Frees a region by its ID. When this returns, the device cannot reach a dedicated region any
+    /// Frees a region by its ID, unless a `DMARegion` owns it. When this returns, the device cannot reach a dedicated region any
     /// more, unless unmapping is deferred.
     public func free(_ id: RegionID) throws(DMAError) {
         try batch { batch throws(DMAError) in try batch.free(id) }
@@ -134,7 +134,7 @@ public final class DMADomain: Sendable {
         }
     }
 
-    private func commit(_ operations: [BatchOperation]) throws(DMAError) {
+    func commit(_ operations: [BatchOperation]) throws(DMAError) {
         guard !operations.isEmpty else { return }
         // What comes back is released here, outside the lock: giving pages back takes time.
         let released = try locked { state throws(DMAError) in try state.commit(operations) }

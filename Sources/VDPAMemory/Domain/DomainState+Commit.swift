@@ -278,7 +278,7 @@ extension DomainState {
         counters.failedFrees += 1
         var transaction = MapTransaction()
         do throws(DMAError) {
-            try plan(.free(id), &transaction)
+            try plan(.free(id, byOwner: true), &transaction)
         } catch {
             preconditionFailure("the region is live: \(error)")
         }

@@ -15,8 +15,8 @@ extension DomainState {
             }
         case .register(let id, let memory, let placement, let access, let isolation):
             try planRegistered(id, memory, placement, access, isolation, &transaction)
-        case .free(let id):
-            try planFree(id, &transaction)
+        case .free(let id, let byOwner):
+            try planFree(id, byOwner: byOwner, &transaction)
         }
     }
 
@@ -225,11 +225,12 @@ extension DomainState {
     // MARK: freeing
 
     private mutating func planFree(
-        _ id: RegionID, _ transaction: inout MapTransaction
+        _ id: RegionID, byOwner: Bool, _ transaction: inout MapTransaction
     ) throws(DMAError) {
         guard let record = regions.record(id), record.state == .live else {
             throw DMAError(.noSuchRegion)
         }
+        guard byOwner || !record.isOwned else { throw DMAError.owned }
         regions.update(id) { $0.state = .freeing }
         transaction.freed.append(id)
         let extent = extent(of: record)
@@ -272,6 +273,13 @@ extension DomainState {
 }
 
 extension DMAError {
+    /// A pool that uses the region would hand out somebody else's addresses.
+    static var owned: DMAError {
+        DMAError(
+            .invalidArgument, "A DMARegion owns this region.",
+            remedy: "Free it through its owner, or `relinquish()` it first.")
+    }
+
     static let noSuchRegionRemedy = "Use an ID until its region is freed, once."
 
     init(_ code: Code) {

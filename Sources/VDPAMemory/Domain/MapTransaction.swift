@@ -5,7 +5,7 @@ enum BatchOperation {
     /// `memory` is nil where the region is carved from a shared extent.
     case allocate(RegionID, byteCount: UInt64, AllocationOptions, memory: MemoryBox?)
     case register(RegionID, ExternalRange, Placement, DMAAccess, Isolation)
-    case free(RegionID)
+    case free(RegionID, byOwner: Bool)
 
     /// Whether it is a region to be carved from a shared extent.
     var isCarved: Bool {

@@ -22,6 +22,8 @@ struct RegionRecord {
     }
 
     var state = State.pending
+    /// Whether a `DMARegion` owns it: then nobody else may free it.
+    var isOwned = false
     var access = DMAAccess.readWrite
     /// Whether the range is part of a shared extent, and `handle` one of its carver's space.
     var isCarved = false
