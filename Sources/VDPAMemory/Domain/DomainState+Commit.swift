@@ -179,7 +179,10 @@ extension DomainState {
             quarantine.append(extent)
             quarantinedBytes += extent.byteCount
         }
-        for extent in transaction.unmapped { bury(extent) }
+        let waited = dequeue(unmappedNow)
+        for extent in transaction.unmapped {
+            bury(extent, hasWaited: waited.contains(ObjectIdentifier(extent)))
+        }
         return transaction.unmapped
     }
 
@@ -208,15 +211,30 @@ extension DomainState {
         carver.extentCount -= 1
     }
 
-    /// An extent that every target has let go: its ranges are free again.
-    private mutating func bury(_ extent: Extent) {
-        for target in targets { target.account(unmapped: extent) }
-        if let index = quarantine.firstIndex(where: { $0 === extent }) {
-            quarantine.remove(at: index)
+    /// Takes extents out of quarantine in one pass.
+    ///
+    /// - Returns: those that were there.
+    private mutating func dequeue(_ gone: Set<ObjectIdentifier>) -> Set<ObjectIdentifier> {
+        guard !quarantine.isEmpty, !gone.isEmpty else { return [] }
+        var found = Set<ObjectIdentifier>()
+        var left: [Extent] = []
+        for extent in quarantine {
+            guard gone.contains(ObjectIdentifier(extent)) else {
+                left.append(extent)
+                continue
+            }
+            found.insert(ObjectIdentifier(extent))
             quarantinedBytes -= extent.byteCount
-        } else {
-            withdraw(extent)
         }
+        quarantine = left
+        return found
+    }
+
+    /// An extent that every target has let go: its ranges are free again.
+    private mutating func bury(_ extent: Extent, hasWaited: Bool) {
+        for target in targets { target.account(unmapped: extent) }
+        // What waits in quarantine has left its carver already.
+        if !hasWaited { withdraw(extent) }
         for handle in extent.handles {
             setExtent(nil, for: handle)
             if space.entry(handle)?.kind == .quarantined {
