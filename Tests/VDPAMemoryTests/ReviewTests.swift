@@ -1,6 +1,8 @@
 import Glibc
+import HostMemory
 import Testing
 import VDPASimulator
+import VhostVDPA
 
 @testable import VDPAMemory
 
@@ -251,6 +253,38 @@ struct ReviewTests {
         #expect(region.relinquish() == id)
         try domain.free(id)
         #expect(domain.statistics.regions == 0)
+    }
+
+    @Test("regions of the calling thread share extents with regions of its node, and no others")
+    func callingThread() throws {
+        let domain = try DMADomain(try VDPADevice(SimulatedDevice(.vdpaSimNet())))
+        let node = try #require(NodePolicy.nodeOfCallingThread)
+        let one = try domain.allocate(byteCount: 4096, options: .init(node: .preferred(node)))
+        let two = try domain.allocate(byteCount: 4096, options: .init(node: .callingThread))
+        #expect(one.range.isFollowed(by: two.range))
+        #expect(domain.statistics.extents == 1)
+    }
+
+    @Test("a region that holds an enabled ring is not freed, nor its range reused")
+    func ringsInUse() throws {
+        let device = try VDPADevice(SimulatedDevice(.vdpaSimNet()))
+        let domain = try DMADomain(device)
+        let ring = try domain.allocate(byteCount: 16384)
+        let base = ring.iova.rawValue
+        try device.setQueueSize(64, ofQueue: 0)
+        try device.setRingAddresses(
+            VringAddresses(
+                descriptors: IOVA(base), available: IOVA(base + 4096), used: IOVA(base + 8192)),
+            ofQueue: 0)
+        try device.setQueueEnabled(true, ofQueue: 0)
+        let id = ring.id
+        #expect(refusal { () throws(DMAError) in try ring.free() } == .unsafeControl)
+        let next = try domain.allocate(byteCount: 16384)
+        #expect(next.iova.rawValue != base)
+        #expect(domain.statistics.failedFrees == 1)
+        try device.setQueueEnabled(false, ofQueue: 0)
+        try domain.free(id)
+        #expect(refusal { () throws(DMAError) in _ = try domain.info(id) } == .noSuchRegion)
     }
 
     /// Whether a page is mapped in this process: msync(2) says ENOMEM where it is not.

@@ -30,6 +30,10 @@ public struct DMABatch: ~Copyable {
             ).inOperation(index)
         }
         var wanted = options
+        // Regions of threads on different nodes are not alike, so that the node is settled here.
+        if wanted.node == .callingThread {
+            wanted.node = NodePolicy.nodeOfCallingThread.map { .preferred($0) } ?? .any
+        }
         wanted.alignment = max(options.alignment, 4096)
         let size = (byteCount + 4095) & ~4095
         var box: MemoryBox?
