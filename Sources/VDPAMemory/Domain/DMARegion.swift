@@ -64,7 +64,8 @@ public struct DMARegion: ~Copyable, Sendable {
     /// Frees the region. When this returns, the device cannot reach a dedicated region any more,
     /// unless unmapping is deferred.
     ///
-    /// - Throws: where the kernel refused: then the region is in quarantine, not reused.
+    /// - Throws: where the kernel refused: then the region is in quarantine, not reused;
+    ///   `unsafeControl` where it holds an enabled ring: then it lives on under its ID.
     public consuming func free() throws(DMAError) {
         guard let domain = domain.take() else { return }
         try domain.freeOrAbandon(id)

@@ -291,6 +291,7 @@ extension DomainState {
     // MARK: quarantine
 
     /// Frees a region without a message: its extent, if it was the last in it, waits in quarantine.
+    /// A region that holds an enabled ring lives on under its ID, without an owner.
     mutating func abandon(_ id: RegionID) {
         guard !isClosed, regions.record(id)?.state == .live else { return }
         counters.failedFrees += 1
@@ -298,7 +299,7 @@ extension DomainState {
         do throws(DMAError) {
             try plan(.free(id, byOwner: true), &transaction)
         } catch {
-            preconditionFailure("the region is live: \(error)")
+            return regions.update(id) { $0.isOwned = false }
         }
         transaction.deferred = transaction.retiring
         _ = publish(transaction)

@@ -231,6 +231,7 @@ extension DomainState {
             throw DMAError(.noSuchRegion)
         }
         guard byOwner || !record.isOwned else { throw DMAError.owned }
+        try requireNoRing(in: record.range, &transaction)
         regions.update(id) { $0.state = .freeing }
         transaction.freed.append(id)
         let extent = extent(of: record)
@@ -242,6 +243,25 @@ extension DomainState {
             return
         }
         transaction.retiring.append(extent)
+    }
+
+    /// The device uses an enabled ring at any moment, and the next region would lie under it.
+    private func requireNoRing(
+        in range: IOVARange, _ transaction: inout MapTransaction
+    ) throws(DMAError) {
+        let rings: [IOVARange]
+        if let known = transaction.ringsInUse {
+            rings = known
+        } else {
+            rings = targets.flatMap {
+                $0.device.enabledRings(addressSpace: $0.addressSpace)
+            }
+            transaction.ringsInUse = rings
+        }
+        guard let ring = rings.first(where: { $0.overlaps(range) }) else { return }
+        throw DMAError(
+            .unsafeControl, "The region \(range) holds part of an enabled ring at \(ring).",
+            remedy: "Disable the queue or reset the device first.", range: ring)
     }
 
     // MARK: bookkeeping

@@ -34,6 +34,9 @@ struct MapTransaction {
     /// Regions that were placed, with their carver where they were carved.
     var placed: [RegionID] = []
     var freed: [RegionID] = []
+    /// What enabled rings take of the address spaces: looked up with the first free, and true
+    /// until the domain's lock is let go (see `VDPADevice.handOver`).
+    var ringsInUse: [IOVARange]?
     /// Extents whose last region the batch frees.
     var retiring: [Extent] = []
     /// Extents to be unmapped by it: the retiring ones, or quarantine that it flushes.
