@@ -73,9 +73,11 @@ extension MappingTarget {
             } catch {
                 var failure = TargetFailure(cause: error)
                 if done < list.count, case .map(let extent) = list[done] { failure.extent = extent }
-                // A message that was refused has done nothing; one whose fate is unknown (a short
-                // write) is taken back as well, which does no harm.
-                takeBack(list.prefix(min(done + 1, list.count)), isBatched, &failure)
+                // A message that was refused has done nothing, and an INVALIDATE for it could be
+                // refused itself (Linux 5.19 to 6.3 drop an address space with its last
+                // mapping). One whose fate is unknown (a short write) is taken back as well.
+                let isUnknown = error.errno == nil && done < list.count
+                takeBack(list.prefix(isUnknown ? done + 1 : done), isBatched, &failure)
                 return failure
             }
         }
@@ -171,25 +173,39 @@ extension MappingTarget {
     ///
     /// Extent by extent, because one INVALIDATE much larger than what is mapped crashes unfixed
     /// kernels before 6.2 on the platform-IOMMU path.
-    func rebuild(live: [Extent], gone: [Extent]) throws(VhostError) {
-        let failure: VhostError? = device.batchLock.withLock { _ in
-            do throws(VhostError) {
-                let isBatched = device.supportsBatching
-                if isBatched { try mark(.batchBegin(asid: addressSpace)) }
-                defer {
-                    // A batch left open would swallow the next device update.
-                    if isBatched { _ = succeeds(.batchEnd(asid: addressSpace)) }
+    ///
+    /// - Returns: nil where the table is right. Else what went wrong first, in `lost` the live
+    ///   extents that are not mapped now, and in `stillMapped` the others that may be.
+    func rebuild(live: [Extent], gone: [Extent]) -> TargetFailure? {
+        device.batchLock.withLock { _ in
+            var failure: TargetFailure?
+            func done(_ message: IOTLBMessage) -> Bool {
+                do throws(VhostError) {
+                    try mark(message)
+                    return true
+                } catch {
+                    if failure == nil { failure = TargetFailure(cause: error) }
+                    return false
                 }
-                for extent in live + gone {
-                    try mark(.invalidate(asid: addressSpace, range: extent.range))
-                }
-                for extent in live { try mark(update(extent)) }
-                return nil
-            } catch {
-                return error
             }
+            let isBatched = device.supportsBatching
+            if isBatched, !done(.batchBegin(asid: addressSpace)) {
+                failure?.stillMapped = gone
+                return failure
+            }
+            for extent in gone where !done(.invalidate(asid: addressSpace, range: extent.range)) {
+                failure?.stillMapped.append(extent)
+            }
+            // One that is refused here is there still, and so its UPDATE is refused below.
+            for extent in live { _ = done(.invalidate(asid: addressSpace, range: extent.range)) }
+            for extent in live where !done(update(extent)) { failure?.lost.append(extent) }
+            // Without its end the device has the old table, and the batch swallows the next.
+            if isBatched, !done(.batchEnd(asid: addressSpace)) {
+                failure?.stillMapped = gone
+                failure?.lost = live
+            }
+            return failure
         }
-        if let failure { throw failure }
     }
 }
 
