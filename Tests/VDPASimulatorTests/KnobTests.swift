@@ -1,4 +1,5 @@
 import CVhostVDPA
+import Glibc
 import IOVAAllocator
 import Testing
 import VDPASimulator
@@ -100,6 +101,25 @@ import VhostVDPA
         #expect(!driver.device.interrupt(queue: 1), "nothing is bound")
         driver.file.close()
         #expect(driver.device.ring(1) == SimulatedRing())
+    }
+
+    @Test func `an interrupt reaches an eventfd whose number was closed, until the file is`() {
+        // Looked up at run time: Swift's Glibc module has no sys/eventfd.h. Safe: its own type.
+        let eventfd = unsafe unsafeBitCast(
+            dlsym(nil, "eventfd"), to: (@convention(c) (UInt32, Int32) -> Int32).self)
+        let given = eventfd(0, O_CLOEXEC | O_NONBLOCK)
+        let kept = dup(given)
+        defer { _ = close(kept) }
+        let driver = Driver()
+        #expect(driver.ring(CVHOST_SET_VRING_CALL, 0, UInt32(bitPattern: given)) == 0)
+        #expect(driver.device.ring(0).call == given)
+        #expect(close(given) == 0)
+        #expect(driver.device.interrupt(queue: 0))
+        var count: UInt64 = 0
+        #expect(unsafe read(kept, &count, 8) == 8)
+        #expect(count == 1)
+        driver.file.close()
+        #expect(!driver.device.interrupt(queue: 0))
     }
 
     @Test func `presets have the kinds and sizes of the kernel's devices`() {
