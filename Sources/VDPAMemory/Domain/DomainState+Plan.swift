@@ -124,7 +124,7 @@ extension DomainState {
             carved = try carver.space.allocate(
                 byteCount: byteCount, alignment: wanted.alignment, placement: placement)
         } catch .noSpace {
-            try addExtent(to: carver, byteCount, wanted, &transaction)
+            try addExtent(to: carver, for: byteCount, wanted, &transaction)
         } catch {
             throw DMAError(error)
         }
@@ -145,6 +145,8 @@ extension DomainState {
                 transaction.unclean.append((address: address, byteCount: Int(size)))
             }
             extent.dirtyByteCount = max(extent.dirtyByteCount, offset + size)
+            // An earlier operation of the batch may have emptied it: it is in use again.
+            transaction.retiring.removeAll { $0 === extent }
             record(
                 id, place.range, address: address, place.handle, extent, isCarved: true,
                 &transaction)
@@ -155,12 +157,26 @@ extension DomainState {
 
     /// Backs and places another shared extent, large enough for what the batch still wants.
     private mutating func addExtent(
-        to carver: Carver, _ byteCount: UInt64, _ wanted: AllocationOptions,
+        to carver: Carver, for byteCount: UInt64, _ wanted: AllocationOptions,
         _ transaction: inout MapTransaction
     ) throws(DMAError) {
+        // The extent itself is aligned as the region wants to be, so that it fits at its start.
         let size = carver.nextExtentByteCount(
-            region: Int(max(byteCount, wanted.alignment)),
+            region: Int(byteCount),
             wanted: transaction.carvedBytesToCome[carver.key, default: 0])
+        do throws(DMAError) {
+            try addExtent(to: carver, size, wanted, &transaction)
+        } catch  where error.code == .noSpace {
+            // No hole for a large one: one that holds just this region may still fit.
+            guard size > byteCount else { throw error }
+            try addExtent(to: carver, Int(byteCount), wanted, &transaction)
+        }
+    }
+
+    private mutating func addExtent(
+        to carver: Carver, _ size: Int, _ wanted: AllocationOptions,
+        _ transaction: inout MapTransaction
+    ) throws(DMAError) {
         let box: MemoryBox
         do throws(HostMemoryError) {
             box = MemoryBox(
@@ -176,7 +192,8 @@ extension DomainState {
         let pageSize = UInt64(box.memory.pageSize.byteCount)
         let placed = try place(
             bytes, address: address, placement: wanted.placement,
-            alignment: max(wanted.alignment, UInt64(Carver.smallestExtent)),
+            alignment: max(
+                wanted.alignment, min(UInt64(Carver.smallestExtent), bytes & (0 &- bytes))),
             largePage: pageSize)
         let extent = Extent(
             range: placed.range, address: address, access: wanted.access, memory: box,
