@@ -4,16 +4,16 @@ internal import VhostVDPA
 extension DomainState {
     /// Does all of `operations`, or nothing of them.
     ///
-    /// Where space or a budget is short while quarantine holds some of it, quarantine is flushed
-    /// and the plan is made once more.
+    /// Where space or a budget is short while quarantine or empty shared extents hold some of it,
+    /// these are given back and the plan is made once more.
     ///
     /// - Returns: what is to be released outside the lock: memory is unmapped there.
     mutating func commit(_ operations: [BatchOperation]) throws(DMAError) -> [Extent] {
         counters.batches += 1
         do throws(DMAError) {
             return try attempt(operations)
-        } catch  where error.isShortage && !quarantine.isEmpty {
-            var released = try flush()
+        } catch  where error.isShortage && holdsUnused {
+            var released = try trim()
             released += try attempt(operations)
             return released
         }
@@ -147,6 +147,9 @@ extension DomainState {
         for id in transaction.freed { release(id, unmappedNow) }
         for extent in transaction.deferred {
             withdraw(extent)
+            if extent.carver != nil {
+                for handle in extent.handles { unwind { try space.quarantine(handle) } }
+            }
             quarantine.append(extent)
             quarantinedBytes += extent.byteCount
         }
@@ -188,14 +191,7 @@ extension DomainState {
         } else {
             withdraw(extent)
         }
-        for handle in extent.handles {
-            setExtent(nil, for: handle)
-            if space.entry(handle)?.kind == .quarantined {
-                unwind { try space.releaseQuarantined(handle) }
-            } else {
-                unwind { try space.free(handle) }
-            }
-        }
+        for handle in extent.handles { forget(handle) }
     }
 
     /// Takes back a plan: the space, the regions and the extents are as they were before.
@@ -281,10 +277,10 @@ extension DomainState {
 }
 
 extension DMAError {
-    /// Whether flushing quarantine may help.
+    /// Whether giving back what nobody uses may help.
     fileprivate var isShortage: Bool {
         switch code {
-        case .noSpace, .entryLimit, .lockedMemoryLimit: true
+        case .noSpace, .entryLimit, .lockedMemoryLimit, .regionCapacity: true
         default: false
         }
     }
