@@ -70,13 +70,14 @@ extension DomainState {
         }
         let name = target.device.name
         let now = target.device.pinsMemory ? target.device.traits.lockedMemory() : nil
-        if let now, let limit = now.limit, now.pinned + extent.byteCount > limit {
+        // By now the transaction has been taken back, so all of its bytes count as new.
+        if let now, let limit = now.limit, now.pinned + transaction.newBytes > limit {
             error = DMAError(
                 .lockedMemoryLimit,
                 "\(name) refused \(extent.range): \(now.pinned) bytes are locked, "
-                    + "\(extent.byteCount) more were needed, and the limit is \(limit).",
-                remedy: LockedMemory.remedy(now.pinned + extent.byteCount),
-                needed: now.pinned + extent.byteCount, limit: limit)
+                    + "\(transaction.newBytes) more were needed, and the limit is \(limit).",
+                remedy: LockedMemory.remedy(now.pinned + transaction.newBytes),
+                needed: now.pinned + transaction.newBytes, limit: limit)
         } else if let limit = target.device.entryLimit,
             target.entries.upper + transaction.newEntries.upper > limit
         {

@@ -24,7 +24,7 @@ extension DomainState {
         var shortage: DMAError
         do throws(DMAError) {
             return try attempt(operations, isTight: false)
-        } catch where error.isShortage {
+        } catch  where error.isShortage {
             shortage = error
         }
         var released: [Extent] = []
@@ -34,7 +34,7 @@ extension DomainState {
             released = try unmapNow(idle)
             do throws(DMAError) {
                 return released + (try attempt(operations, isTight: false))
-            } catch where error.isShortage {
+            } catch  where error.isShortage {
                 shortage = error
             }
         }
@@ -176,6 +176,9 @@ extension DomainState {
         for id in transaction.freed { release(id, unmappedNow) }
         for extent in transaction.deferred {
             withdraw(extent)
+            if extent.carver != nil {
+                for handle in extent.handles { unwind { try space.quarantine(handle) } }
+            }
             quarantine.append(extent)
             quarantinedBytes += extent.byteCount
         }
@@ -235,14 +238,7 @@ extension DomainState {
         for target in targets { target.account(unmapped: extent) }
         // What waits in quarantine has left its carver already.
         if !hasWaited { withdraw(extent) }
-        for handle in extent.handles {
-            setExtent(nil, for: handle)
-            if space.entry(handle)?.kind == .quarantined {
-                unwind { try space.releaseQuarantined(handle) }
-            } else {
-                unwind { try space.free(handle) }
-            }
-        }
+        for handle in extent.handles { forget(handle) }
     }
 
     /// Takes back a plan: the space, the regions and the extents are as they were before.

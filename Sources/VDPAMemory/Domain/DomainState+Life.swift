@@ -45,11 +45,35 @@ extension DomainState {
             let undone = target.revert(closed.extents.map { MapMessage.map($0) })
             if undone != nil { closed.areUnmapped = false }
         }
+        forget(closed.extents)
+        return closed
+    }
+
+    /// After the last unmap: no region has a name, no figure a value.
+    private mutating func forget(_ all: [Extent]) {
+        var named: [RegionID] = []
+        // A pending one belongs to a batch that is still being collected, which gives it back.
+        regions.visit { id, record in if record.state == .live { named.append(id) } }
+        for id in named { regions.give(id) }
+        for target in targets { target.forgetMappings() }
+        for extent in all {
+            for handle in extent.handles { forget(handle) }
+        }
         extentOfSlot = []
         quarantine = []
         quarantinedBytes = 0
         carvers = []
-        return closed
+        counters.lostExtents = 0
+    }
+
+    /// Takes a range out of the space, live or in quarantine.
+    mutating func forget(_ handle: IOVAHandle) {
+        setExtent(nil, for: handle)
+        if space.entry(handle)?.kind == .quarantined {
+            unwind { try space.releaseQuarantined(handle) }
+        } else {
+            unwind { try space.free(handle) }
+        }
     }
 }
 

@@ -37,7 +37,7 @@ extension DomainState {
             placed = try place(
                 size, address: address, placement: wanted.placement, alignment: wanted.alignment,
                 largePage: pageSize)
-        } catch where error.code == .noSpace && size > byteCount {
+        } catch  where error.code == .noSpace && size > byteCount {
             size = byteCount
             placed = try place(
                 size, address: address, placement: wanted.placement, alignment: wanted.alignment,
@@ -179,7 +179,7 @@ extension DomainState {
         let alignment = max(wanted.alignment, UInt64(Carver.smallestExtent))
         do throws(DMAError) {
             try addExtent(to: carver, size, alignment, wanted, isExact: false, &transaction)
-        } catch where error.code == .noSpace && transaction.isTight {
+        } catch  where error.code == .noSpace && transaction.isTight {
             try addExtent(
                 to: carver, Int(byteCount), wanted.alignment, wanted, isExact: true, &transaction)
         }

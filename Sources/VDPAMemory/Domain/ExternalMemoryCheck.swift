@@ -75,6 +75,12 @@ enum ExternalMemoryCheck {
             throw DMAError(error)
         }
         for area in areas {
+            if !area.isReadable {
+                throw DMAError(
+                    .unsuitableMemory,
+                    "The memory at \(memory.text) allows no access in part, and cannot be pinned.",
+                    remedy: "Map it readable first.")
+            }
             if access != .readOnly, !area.isWritable {
                 throw DMAError(
                     .unsuitableMemory,

@@ -12,6 +12,9 @@ final class MappingTarget: @unchecked Sendable {
     var entries = EntryBounds(lower: 0, upper: 0)
     var pinnedBytes: UInt64 = 0
     var messages = IOTLBMessageCounts()
+    /// A BATCH_END was refused. Until one is taken the device is not told of any change, so that
+    /// every transaction ends with one.
+    private var isBatchOpen = false
 
     init(_ device: VDPADevice, addressSpace: UInt32) {
         self.device = device
@@ -26,6 +29,11 @@ final class MappingTarget: @unchecked Sendable {
     func account(unmapped extent: Extent) {
         entries -= extent.entries
         if device.pinsMemory { pinnedBytes -= extent.byteCount }
+    }
+
+    func forgetMappings() {
+        entries = EntryBounds(lower: 0, upper: 0)
+        pinnedBytes = 0
     }
 }
 
@@ -55,7 +63,7 @@ extension MappingTarget {
     /// closed; what could not be confirmed is in the error.
     func send(_ list: [MapMessage]) throws(TargetFailure) {
         guard !list.isEmpty else { return }
-        let isBatched = list.count > 1 && device.supportsBatching
+        let isBatched = isBatched(list)
         let failure: TargetFailure? = device.batchLock.withLock { _ in
             do throws(VhostError) {
                 if isBatched { try mark(.batchBegin(asid: addressSpace)) }
@@ -87,7 +95,7 @@ extension MappingTarget {
     /// Undoes messages that this target has taken, in reverse order, in a batch of their own.
     func revert(_ list: [MapMessage]) -> TargetFailure? {
         guard !list.isEmpty else { return nil }
-        let isBatched = list.count > 1 && device.supportsBatching
+        let isBatched = isBatched(list)
         return device.batchLock.withLock { _ in
             do throws(VhostError) {
                 if isBatched { try mark(.batchBegin(asid: addressSpace)) }
@@ -104,9 +112,18 @@ extension MappingTarget {
         }
     }
 
+    private func isBatched(_ list: [MapMessage]) -> Bool {
+        device.supportsBatching && (list.count > 1 || isBatchOpen)
+    }
+
     private func takeBack(
-        _ list: ArraySlice<MapMessage>, _ isBatched: Bool, _ failure: inout TargetFailure
+        _ list: ArraySlice<MapMessage>, _ wasBatched: Bool, _ failure: inout TargetFailure
     ) {
+        guard wasBatched || !list.isEmpty else { return }
+        // BATCH_BEGIN creates the address space where nothing was ever mapped in it: without it
+        // the kernel answers EFAULT to an INVALIDATE there.
+        let isBatched =
+            wasBatched || device.supportsBatching && succeeds(.batchBegin(asid: addressSpace))
         for message in list.reversed() {
             switch message {
             case .map(let extent):
@@ -145,8 +162,12 @@ extension MappingTarget {
     private func mark(_ message: IOTLBMessage) throws(VhostError) {
         try device.channel.send(message)
         switch message {
-        case .batchBegin: messages.batchBegins += 1
-        case .batchEnd: messages.batchEnds += 1
+        case .batchBegin:
+            messages.batchBegins += 1
+            isBatchOpen = true
+        case .batchEnd:
+            messages.batchEnds += 1
+            isBatchOpen = false
         case .update: messages.updates += 1
         case .invalidate: messages.invalidates += 1
         }

@@ -1,0 +1,136 @@
+import Testing
+import VDPAMemory
+import VDPASimulator
+
+/// A change of a domain, of which every call is made to fail once.
+enum FailureScenario: String, CaseIterable, Sendable {
+    case mixedBatch, fiftySlots, freeMany, flush, threshold, trim, oneAllocation, oneFree
+    case roomMadeFirst
+
+    var options: DMADomain.Options {
+        switch self {
+        case .flush: .init(unmapping: .deferred(maximumBytes: 1 << 40))
+        case .threshold: .init(unmapping: .deferred(maximumBytes: 6 << 12))
+        default: .init()
+        }
+    }
+
+    /// How many calls it makes at least on a device that has batches: a sweep of fewer proves
+    /// nothing.
+    var leastCallCount: Int {
+        switch self {
+        case .mixedBatch: 7
+        case .fiftySlots, .freeMany: 52
+        case .flush: 12
+        case .threshold: 10
+        case .trim: 1
+        case .oneAllocation, .oneFree: 1
+        case .roomMadeFirst: 22
+        }
+    }
+}
+
+/// A domain before the change, and the change.
+final class FailureWorld {
+    let world: DomainWorld
+    let scenario: FailureScenario
+    let memory = SharedMemory(pages: 256)
+    /// Regions that were there before.
+    private(set) var ids: [RegionID] = []
+
+    init(_ kind: DeviceKind, _ scenario: FailureScenario) throws {
+        self.scenario = scenario
+        var configuration = kind.configuration
+        if scenario == .roomMadeFirst { configuration.entryLimit = 17 }
+        world = try DomainWorld(configuration, scenario.options)
+        try prepare()
+    }
+
+    private func prepare() throws(DMAError) {
+        switch scenario {
+        case .mixedBatch:
+            ids = try register(2, at: 0x100_0000) + world.allocate(1, byteCount: 2 << 20)
+        case .freeMany: ids = try register(50, at: 0x100_0000)
+        case .flush:
+            ids = try register(12, at: 0x100_0000)
+            try world.free(Array(ids[..<10]))
+            ids.removeFirst(10)
+        case .threshold:
+            ids = try register(10, at: 0x100_0000)
+            try world.free(Array(ids[..<5]))
+            ids.removeFirst(5)
+        case .trim:
+            ids = try world.allocate(2, byteCount: 4096)
+            try world.free([ids[0]])
+            try world.free([ids[1]])
+            ids = []
+        case .oneFree: ids = try register(1, at: 0x100_0000)
+        case .roomMadeFirst: ids = try register(16, at: 0x100_0000)
+        case .fiftySlots, .oneAllocation: break
+        }
+    }
+
+    /// Every other page, so that no two slots are neighbours.
+    private func register(_ count: Int, at first: UInt64) throws(DMAError) -> [RegionID] {
+        try world.domain.batch { batch throws(DMAError) in
+            var ids: [RegionID] = []
+            for slot in 0..<count {
+                ids.append(
+                    try unsafe batch.register(
+                        memory.pages(2 * slot), at: .fixed(IOVA(first + UInt64(slot) * 8192))))
+            }
+            return ids
+        }
+    }
+
+    /// The change. Leaves in `ids` what lives afterwards.
+    func act() throws(DMAError) {
+        switch scenario {
+        case .mixedBatch:
+            let old = ids
+            ids = try world.domain.batch { batch throws(DMAError) in
+                var new: [RegionID] = [old[0]]
+                new.append(try batch.allocate(byteCount: 2 << 20))
+                new.append(try batch.allocate(byteCount: 4096))
+                new.append(try batch.allocate(byteCount: 8192, options: .init(access: .readOnly)))
+                try batch.free(old[1])
+                new.append(try unsafe batch.register(memory.pages(200, count: 3)))
+                try batch.free(old[2])
+                return new
+            }
+        case .fiftySlots: ids = try register(50, at: 0x4000_0000)
+        case .freeMany, .oneFree:
+            try world.free(ids)
+            ids = []
+        case .flush: try world.domain.flush()
+        case .threshold:
+            try world.free(Array(ids[..<3]))
+            ids.removeFirst(3)
+        case .trim: try world.domain.trim()
+        case .oneAllocation: ids = try world.allocate(1, byteCount: 2 << 20)
+        case .roomMadeFirst:
+            let old = ids
+            ids = try world.domain.batch { batch throws(DMAError) in
+                for id in old[..<10] { try batch.free(id) }
+                var new = Array(old[10...])
+                for slot in 0..<10 {
+                    new.append(
+                        try unsafe batch.register(
+                            memory.pages(100 + 2 * slot),
+                            at: .fixed(IOVA(0x4000_0000 + UInt64(slot) * 8192))))
+                }
+                return new
+            }
+        }
+    }
+
+    /// The domain still works: the change can be made, and then something else.
+    func expectUsable() throws {
+        try act()
+        try expectConsistent(world, ids)
+        let more = try world.allocate(3, byteCount: 12288)
+        try expectConsistent(world, ids + more)
+        try world.free(more)
+        try expectConsistent(world, ids)
+    }
+}
