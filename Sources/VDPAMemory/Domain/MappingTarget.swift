@@ -81,11 +81,12 @@ extension MappingTarget {
             } catch {
                 var failure = TargetFailure(cause: error)
                 if done < list.count, case .map(let extent) = list[done] { failure.extent = extent }
-                // A message that was refused has done nothing, and an INVALIDATE for it could be
-                // refused itself (Linux 5.19 to 6.3 drop an address space with its last
-                // mapping). One whose fate is unknown (a short write) is taken back as well.
-                let isUnknown = error.errno == nil && done < list.count
-                takeBack(list.prefix(isUnknown ? done + 1 : done), isBatched, &failure)
+                // A message that the kernel refused has done nothing, and an INVALIDATE for it
+                // could meet what is not this domain's, or be refused itself (Linux 5.19 to 6.3
+                // drop an address space with its last mapping). One whose fate is unknown (a short
+                // write, an undocumented answer) is taken back as well.
+                let suspects = error.code == .messageRefused ? done : min(done + 1, list.count)
+                takeBack(list.prefix(suspects), isBatched, &failure)
                 return failure
             }
         }
