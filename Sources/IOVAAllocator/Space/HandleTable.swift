@@ -16,62 +16,88 @@ public struct IOVAHandle: Hashable, Sendable {
 }
 
 /// From handle to address: 16 bytes per slot, reused last in, first out.
+///
+/// A slot is in use (odd generation), cached in the magazine, or free. What its link means follows
+/// from that: the class of its size plus 1 (0 for a size or region that is never cached), the next
+/// cached slot of the class, or the next free slot.
 @safe
 struct HandleTable: ~Copyable {
     private struct Slot {
-        /// The region's first address; in a free slot, the next free slot.
+        /// The region's first address.
         var first: UInt64
         /// Odd while the slot is in use.
         var generation: UInt32
-        var unused: UInt32 = 0
+        var link: UInt32
     }
 
     private let slots: UnsafeMutablePointer<Slot>
     let capacity: Int
+    /// Slots in use or cached.
     private(set) var count = 0
     private var frontier: UInt32 = 0
     private var freeHead = UInt32.max
 
     init(capacity: Int) {
-        unsafe slots = .allocate(capacity: max(capacity, 1))
+        // A cache line's alignment, so that no slot lies across two.
+        let bytes = UnsafeMutableRawPointer.allocate(
+            byteCount: max(capacity, 1) * MemoryLayout<Slot>.stride, alignment: 64)
+        unsafe slots = bytes.bindMemory(to: Slot.self, capacity: max(capacity, 1))
         self.capacity = capacity
     }
 
-    deinit { unsafe slots.deallocate() }
+    deinit { unsafe UnsafeMutableRawPointer(slots).deallocate() }
 
     /// The bytes that slots in use, or once in use, occupy.
     var touchedByteCount: Int { Int(frontier) * MemoryLayout<Slot>.stride }
 
-    var isFull: Bool { count == capacity }
-
-    /// The caller has checked `isFull`.
+    /// A slot in use. The caller has checked the capacity.
     @inline(__always)
-    mutating func take(first: UInt64) -> IOVAHandle {
-        precondition(count < capacity, "the caller checks isFull first")
+    mutating func take(first: UInt64, link: UInt32) -> IOVAHandle {
+        precondition(count < capacity, "the caller checks the capacity first")
         count &+= 1
         let index: UInt32
         // In bounds: a free slot's link and the frontier stay below the capacity.
         if freeHead != .max {
             index = freeHead
-            unsafe freeHead = UInt32(truncatingIfNeeded: slots[Int(index)].first)
+            unsafe freeHead = slots[Int(index)].link
             unsafe slots[Int(index)].first = first
             unsafe slots[Int(index)].generation &+= 1
+            unsafe slots[Int(index)].link = link
         } else {
             index = frontier
             frontier &+= 1
-            unsafe (slots + Int(index)).initialize(to: Slot(first: first, generation: 1))
+            unsafe (slots + Int(index)).initialize(
+                to: Slot(first: first, generation: 1, link: link))
         }
         return unsafe IOVAHandle(slot: index, generation: slots[Int(index)].generation)
+    }
+
+    @inline(__always)
+    func isInUse(_ handle: IOVAHandle) -> Bool {
+        guard handle.slot < frontier, handle.generation & 1 == 1 else { return false }
+        return unsafe slots[Int(handle.slot)].generation == handle.generation
     }
 
     /// The first address of the region that the handle names, or nil where it names none.
     @inline(__always)
     func first(_ handle: IOVAHandle) -> UInt64? {
-        guard handle.slot < frontier, handle.generation & 1 == 1,
-            unsafe slots[Int(handle.slot)].generation == handle.generation
-        else { return nil }
-        return unsafe slots[Int(handle.slot)].first
+        isInUse(handle) ? first(ofSlot: handle.slot) : nil
     }
+
+    @inline(__always)
+    func first(ofSlot slot: UInt32) -> UInt64 { unsafe slots[Int(slot)].first }
+
+    @inline(__always)
+    func link(ofSlot slot: UInt32) -> UInt32 { unsafe slots[Int(slot)].link }
+
+    @inline(__always)
+    mutating func setLink(ofSlot slot: UInt32, _ link: UInt32) {
+        unsafe slots[Int(slot)].link = link
+    }
+
+    /// Whether a slot that an entry of the tree names is cached: its range is free.
+    @inline(__always)
+    func isCached(_ slot: UInt32) -> Bool { unsafe slots[Int(slot)].generation & 1 == 0 }
 
     /// The handle of a slot in use.
     @inline(__always)
@@ -80,11 +106,28 @@ struct HandleTable: ~Copyable {
         return unsafe IOVAHandle(slot: slot, generation: slots[Int(slot)].generation)
     }
 
+    /// From in use to cached: the handle is stale from now on.
+    @inline(__always)
+    mutating func cache(_ slot: UInt32, link: UInt32) {
+        unsafe slots[Int(slot)].generation &+= 1
+        unsafe slots[Int(slot)].link = link
+    }
+
+    /// From cached to in use, under a new handle.
+    @inline(__always)
+    mutating func revive(_ slot: UInt32, link: UInt32) -> IOVAHandle {
+        unsafe slots[Int(slot)].generation &+= 1
+        unsafe slots[Int(slot)].link = link
+        return handle(ofSlot: slot)
+    }
+
+    /// From in use or cached to free.
     @inline(__always)
     mutating func give(_ slot: UInt32) {
         assert(slot < frontier)
-        unsafe slots[Int(slot)].generation &+= 1
-        unsafe slots[Int(slot)].first = UInt64(freeHead)
+        // Even afterwards, and another than any handle that was given out.
+        unsafe slots[Int(slot)].generation &+= slots[Int(slot)].generation & 1
+        unsafe slots[Int(slot)].link = freeHead
         freeHead = slot
         count &-= 1
     }

@@ -2,17 +2,20 @@
 @frozen
 public enum IOVAPlacement: Hashable, Sendable {
     /// Anywhere free.
-    case anywhere(IOVASearchOrder = .lowest)
+    case anywhere(IOVASearchOrder = .any)
     /// Exactly at this address. `overReservations` marks a placement over a guarded reservation
     /// as deliberate.
     case fixed(IOVA, overReservations: Bool = false)
     /// Wholly inside a window: 32-bit devices, for one.
-    case within(IOVARange, IOVASearchOrder = .lowest)
+    case within(IOVARange, IOVASearchOrder = .any)
 }
 
 /// Which of the fitting holes is taken.
 @frozen
 public enum IOVASearchOrder: Hashable, Sendable {
+    /// Whichever is quickest to find; low addresses first.
+    case any
+    /// The lowest address, or the highest, at which the request fits.
     case lowest, highest
 }
 

@@ -18,16 +18,25 @@ extension IOVASpace {
         let (padded, overflow) = byteCount.addingReportingOverflow(granule &- 1)
         guard byteCount > 0, !overflow else { throw .badSize(byteCount: byteCount) }
         guard alignment.nonzeroBitCount == 1 else { throw .badAlignment(alignment) }
-        guard !handles.isFull else {
-            throw .capacityExhausted(regionCapacity: handles.capacity)
-        }
-        guard tree.hasRoom(for: 1 &+ restoreDebt) else {
-            throw .entriesExhausted(entryCapacity: tree.entryCapacity)
-        }
+        guard !isFull else { throw .capacityExhausted(regionCapacity: regionCapacity) }
         let size = padded & ~(granule &- 1)
         let step = Swift.max(alignment, granule)
         let offset = congruentTo & (step &- 1) & ~(granule &- 1)
-        var request = HoleRequest(byteCount: size, alignment: step, offset: offset)
+        let request = HoleRequest(byteCount: size, alignment: step, offset: offset)
+        if case .anywhere(.any) = placement,
+            let index = RangeClass.index(byteCount: size, granuleShift: granuleShift)
+        {
+            if let cached = reuse(index, request) { return cached }
+            if let fresh = refill(index, request) { return fresh }
+        }
+        return try search(request, placement)
+    }
+
+    /// Asks the tree; what the magazine keeps goes back first where the request may need it.
+    private mutating func search(
+        _ wanted: HoleRequest, _ placement: IOVAPlacement
+    ) throws(IOVASpaceError) -> IOVAAllocation {
+        var request = wanted
         let order: IOVASearchOrder
         switch placement {
         case .anywhere(let wanted):
@@ -37,21 +46,41 @@ extension IOVASpace {
             request.first = window.first.rawValue
             request.last = window.last.rawValue
         case .fixed(let first, let overReservations):
-            return try place(size, at: first, overReservations: overReservations)
+            flushMagazine()
+            return try place(
+                request.byteCount, at: first, overReservations: overReservations)
         }
-        let found =
-            order == .lowest ? tree.lowestFit(request) : tree.highestFit(request)
-        guard let fit = found else {
-            throw .noSpace(
-                byteCount: size, alignment: step, largestHole: largestHole(alignment: step))
+        // The lowest and the highest are so among all that is free.
+        if order != .any { flushMagazine() }
+        if let fit = try fit(request, order) { return hand(out: fit, request.byteCount) }
+        if magazine.count > 0 {
+            flushMagazine()
+            if let fit = try fit(request, order) { return hand(out: fit, request.byteCount) }
         }
-        return hand(out: fit, size)
+        throw .noSpace(
+            byteCount: request.byteCount, alignment: request.alignment,
+            largestHole: largestHole(alignment: request.alignment))
+    }
+
+    private mutating func fit(
+        _ request: HoleRequest, _ order: IOVASearchOrder
+    ) throws(IOVASpaceError) -> IntervalTree.Fit? {
+        if !tree.hasRoom(for: 1 &+ restoreDebt) {
+            flushMagazine()
+            guard tree.hasRoom(for: 1 &+ restoreDebt) else {
+                throw .entriesExhausted(entryCapacity: tree.entryCapacity)
+            }
+        }
+        return order == .highest ? tree.highestFit(request) : tree.lowestFit(request)
     }
 
     @inline(__always)
     private mutating func hand(out fit: IntervalTree.Fit, _ size: UInt64) -> IOVAAllocation {
         let last = fit.address &+ (size &- 1)
-        let handle = handles.take(first: fit.address)
+        let link = RangeClass.index(byteCount: size, granuleShift: granuleShift).map {
+            UInt32(truncatingIfNeeded: $0 &+ 1)
+        }
+        let handle = handles.take(first: fit.address, link: link ?? 0)
         tree.insert(
             first: fit.address, last: last, tag: EntryTag(.region, payload: handle.slot),
             behind: fit.cursor)
@@ -87,6 +116,9 @@ extension IOVASpace {
             }
             cursor = tree.next(after: found)
         }
+        guard tree.hasRoom(for: 1 + restoreDebt) else {
+            throw .entriesExhausted(entryCapacity: tree.entryCapacity)
+        }
         if meetsReservation {
             let debt = 2 * reservations.count(overlapping: range)
             guard tree.hasRoom(for: 2 + debt + restoreDebt) else {
@@ -95,7 +127,8 @@ extension IOVASpace {
             cut(range)
             restoreDebt += debt
         }
-        let handle = handles.take(first: range.first.rawValue)
+        // Never cached: an address that was chosen is of no use to others.
+        let handle = handles.take(first: range.first.rawValue, link: 0)
         insert(
             range,
             EntryTag(.region, payload: handle.slot, liesOverReservation: meetsReservation))

@@ -2,7 +2,9 @@ extension IOVASpace {
     /// What holds `address`, or nil where it is free.
     /// - Complexity: O(log n).
     public func entry(containing address: IOVA) -> IOVAEntry? {
-        guard let cursor = tree.entry(containing: address.rawValue) else { return nil }
+        guard let cursor = tree.entry(containing: address.rawValue), !isCached(cursor) else {
+            return nil
+        }
         return entry(cursor)
     }
 
@@ -16,11 +18,12 @@ extension IOVASpace {
     /// The first entry that shares an address with `range`, or nil where all of it is free.
     /// - Complexity: O(log n).
     public func firstOverlap(_ range: IOVARange) -> IOVAEntry? {
-        guard
-            let cursor = tree.firstOverlap(
-                first: range.first.rawValue, last: range.last.rawValue)
-        else { return nil }
-        return entry(cursor)
+        var cursor = tree.firstOverlap(first: range.first.rawValue, last: range.last.rawValue)
+        while let found = cursor, tree.first(found) <= range.last.rawValue {
+            if !isCached(found) { return entry(found) }
+            cursor = tree.next(after: found)
+        }
+        return nil
     }
 
     /// All entries in address order.
@@ -34,7 +37,7 @@ extension IOVASpace {
     public func forEachEntry(overlapping range: IOVARange, _ body: (IOVAEntry) -> Void) {
         var cursor = tree.firstOverlap(first: range.first.rawValue, last: range.last.rawValue)
         while let found = cursor, tree.first(found) <= range.last.rawValue {
-            body(entry(found))
+            if !isCached(found) { body(entry(found)) }
             cursor = tree.next(after: found)
         }
     }
@@ -42,10 +45,23 @@ extension IOVASpace {
     /// All holes in address order: what is free, and as large as it goes.
     /// - Complexity: O(n).
     public func forEachHole(_ body: (IOVARange) -> Void) {
-        forEachHole(overlapping: .all, body)
+        guard magazine.count > 0 else { return forEachHole(overlapping: .all, body) }
+        // Cached ranges join the holes around them.
+        var first: UInt64 = 0
+        var cursor = tree.next(after: tree.firstCursor)
+        while let found = cursor {
+            cursor = tree.next(after: found)
+            if isCached(found) { continue }
+            let next = tree.first(found)
+            if next > first { body(IOVARange(first: first, last: next - 1)) }
+            let (behind, overflow) = tree.last(found).addingReportingOverflow(1)
+            if overflow { return }
+            first = behind
+        }
+        body(IOVARange(first: first, last: .max))
     }
 
-    /// The parts of holes that lie inside `range`, in address order.
+    /// The parts of the tree's holes that lie inside `range`, in address order.
     func forEachHole(overlapping range: IOVARange, _ body: (IOVARange) -> Void) {
         var cursor: IntervalTree.Cursor? = tree.find(range.first.rawValue)
         while let found = cursor {
@@ -63,21 +79,24 @@ extension IOVASpace {
     /// The most bytes that one allocation at this alignment could have. For an empty space of 2^64
     /// bytes that is a granule less, as no request can name more.
     ///
-    /// - Complexity: O(1) up to the granule and for 2 MiB and 1 GiB, O(n) for other alignments.
+    /// - Complexity: O(1) up to the granule and for 2 MiB and 1 GiB, O(n) for other alignments and
+    ///   while the magazine keeps ranges.
     public func largestHole(alignment: UInt64 = 4096) -> UInt64 {
         precondition(alignment.nonzeroBitCount == 1, "an alignment is a power of two")
         let mask = ~(granule - 1)
-        if alignment <= granule { return tree.rootMaxima.page & mask }
-        if alignment == HoleMaxima.hugeAlignment { return tree.rootMaxima.huge & mask }
-        if alignment == HoleMaxima.giantAlignment { return tree.rootMaxima.giant & mask }
+        if magazine.count == 0 {
+            if alignment <= granule { return tree.rootMaxima.page & mask }
+            if alignment == HoleMaxima.hugeAlignment { return tree.rootMaxima.huge & mask }
+            if alignment == HoleMaxima.giantAlignment { return tree.rootMaxima.giant & mask }
+        }
         var largest: UInt64 = 0
-        var cursor: IntervalTree.Cursor? = tree.firstCursor
-        while let found = cursor {
-            let leaf = tree.leaf(found.leaf)
-            let length = leaf.holeLength(found.index)
-            let pad = (0 &- leaf.holeFirst(found.index)) & (alignment - 1)
+        let step = max(alignment, granule)
+        forEachHole { hole in
+            let (count, overflow) = (hole.last.rawValue &- hole.first.rawValue)
+                .addingReportingOverflow(1)
+            let length = overflow ? .max : count
+            let pad = (0 &- hole.first.rawValue) & (step - 1)
             if length > pad { largest = max(largest, length - pad) }
-            cursor = tree.next(after: found)
         }
         return largest & mask
     }
@@ -95,7 +114,11 @@ extension IOVASpace {
         if let problem = tree.invariantViolation() { return problem }
         var free: UInt64 = 0
         forEachHole { hole in free &+= hole.last.rawValue &- hole.first.rawValue &+ 1 }
-        if free != freeBytes { return "\(free) free bytes, counted \(freeBytes)" }
+        if free != freeBytes &+ magazine.byteCount {
+            return "\(free) free bytes, counted \(freeBytes) and \(magazine.byteCount) cached"
+        }
+        if let problem = magazineViolation() { return problem }
+        if tree.count + restoreDebt > tree.entryCapacity { return "frees may find no entries" }
         var check = SpaceCheck()
         forEachEntry { entry in check.visit(entry, handles, reservations) }
         if let problem = check.problem { return problem }

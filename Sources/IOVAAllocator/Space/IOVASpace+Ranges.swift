@@ -15,7 +15,13 @@ extension IOVASpace {
             throw .entriesExhausted(entryCapacity: tree.entryCapacity)
         }
         cut(range)
+        if !hasByteLimit { magazine.byteLimit += share(range) }
         restoreReservations(in: range)
+    }
+
+    /// What the magazine may keep of a usable range, in bytes.
+    private func share(_ range: IOVARange) -> UInt64 {
+        (range.last.rawValue - range.first.rawValue) / 32
     }
 
     /// Takes a wholly free range out of the space again.
@@ -25,6 +31,7 @@ extension IOVASpace {
     /// - Complexity: O(log n).
     public mutating func withdrawUsable(_ range: IOVARange) throws(IOVASpaceError) {
         try requireGranules(range)
+        flushMagazine()
         if let met = firstRegion(overlapping: range) { throw .overlap(range, with: met) }
         var cursor = tree.firstOverlap(first: range.first.rawValue, last: range.last.rawValue)
         while let found = cursor, tree.first(found) <= range.last.rawValue {
@@ -35,6 +42,7 @@ extension IOVASpace {
             throw .entriesExhausted(entryCapacity: tree.entryCapacity)
         }
         cut(range)
+        if !hasByteLimit { magazine.byteLimit -= min(magazine.byteLimit, share(range)) }
         var first = range.first.rawValue
         var last = range.last.rawValue
         if first > 0, let before = tree.entry(containing: first - 1),

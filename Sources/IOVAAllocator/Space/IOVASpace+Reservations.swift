@@ -9,6 +9,7 @@ extension IOVASpace {
         _ range: IOVARange, fixedPlacement policy: ReservationPolicy
     ) throws(IOVASpaceError) {
         try requireGranules(range)
+        flushMagazine()
         if let met = firstRegion(overlapping: range) { throw .overlap(range, with: met) }
         reservations.append(Reservation(range: range, policy: policy))
         guard rebuildReservationsIfRoom(around: range) else {
@@ -28,6 +29,7 @@ extension IOVASpace {
         guard let index = reservations.firstIndex(of: reservation) else {
             throw .noSuchReservation(range)
         }
+        flushMagazine()
         // Regions placed over it owe it nothing any more.
         var paid = 0
         forEachEntry(overlapping: range) { entry in

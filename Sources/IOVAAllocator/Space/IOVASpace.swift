@@ -11,6 +11,7 @@
 public struct IOVASpace: ~Copyable {
     var tree: IntervalTree
     var handles: HandleTable
+    var magazine: RangeMagazine
     var reservations: [Reservation]
     /// Entries that freeing regions over reservations may bring back: kept in reserve, so that a
     /// free never fails.
@@ -23,6 +24,11 @@ public struct IOVASpace: ~Copyable {
 
     /// The unit of all ranges in bytes, a power of two.
     public let granule: UInt64
+    let granuleShift: UInt64
+    /// How many regions may live at once.
+    public let regionCapacity: Int
+    /// Whether the magazine's bytes were stated, or follow the usable bytes.
+    let hasByteLimit: Bool
 
     /// A space of the given ranges, all free.
     ///
@@ -32,20 +38,24 @@ public struct IOVASpace: ~Copyable {
     ///   - regionCapacity: how many regions may exist at once.
     ///   - reservationCapacity: how many pieces of reservations, gaps between usable ranges and
     ///     cuts through reservations may exist at once.
+    ///   - magazine: how much is kept for reuse in front of the tree.
     /// - Complexity: O(k log k) in the number of ranges.
     public init(
         usable: [IOVARange], granule: UInt64 = 4096, regionCapacity: Int,
-        reservationCapacity: Int = 4096
+        reservationCapacity: Int = 4096, magazine: IOVAMagazineLimits? = nil
     ) throws(IOVASpaceError) {
-        self = try Self.make(usable, granule, regionCapacity, reservationCapacity)
+        self = try Self.make(
+            usable, granule, regionCapacity, reservationCapacity,
+            magazine ?? .suited(to: regionCapacity))
     }
 
     private static func make(
         _ usable: [IOVARange], _ granule: UInt64, _ regionCapacity: Int,
-        _ reservationCapacity: Int
+        _ reservationCapacity: Int, _ magazine: IOVAMagazineLimits
     ) throws(IOVASpaceError) -> IOVASpace {
         try check(granule, regionCapacity, reservationCapacity)
-        var space = IOVASpace(granule, regionCapacity, reservationCapacity)
+        try check(granule, regionCapacity, magazine.ranges)
+        var space = IOVASpace(granule, regionCapacity, reservationCapacity, magazine)
         for range in usable { try space.addUsable(range) }
         return space
     }
@@ -54,10 +64,19 @@ public struct IOVASpace: ~Copyable {
     ///
     /// Apart, and with a factory in front, because Swift 6.3 does not let the initialiser of a
     /// noncopyable type throw between its assignments.
-    private init(_ granule: UInt64, _ regionCapacity: Int, _ reservationCapacity: Int) {
+    private init(
+        _ granule: UInt64, _ regionCapacity: Int, _ reservationCapacity: Int,
+        _ limits: IOVAMagazineLimits
+    ) {
         self.granule = granule
-        tree = IntervalTree(entryCapacity: regionCapacity + reservationCapacity + 2)
-        handles = HandleTable(capacity: regionCapacity)
+        granuleShift = UInt64(granule.trailingZeroBitCount)
+        self.regionCapacity = regionCapacity
+        hasByteLimit = limits.byteCount != nil
+        // A cached range keeps its entry and its slot.
+        let ranges = regionCapacity + limits.ranges
+        tree = IntervalTree(entryCapacity: ranges + reservationCapacity + 2)
+        handles = HandleTable(capacity: ranges)
+        magazine = RangeMagazine(limits)
         reservations = []
         restoreDebt = 0
         freeBytes = 0
@@ -80,15 +99,30 @@ public struct IOVASpace: ~Copyable {
     }
 
     /// The bytes free for placement, saturated at 2^64-1.
-    public var freeByteCount: UInt64 { freeBytes == 0 && tree.count == 0 ? .max : freeBytes }
+    public var freeByteCount: UInt64 {
+        freeBytes == 0 && tree.count == 0 ? .max : freeBytes &+ magazine.byteCount
+    }
+
+    /// The bytes of it that are kept for reuse, whole ranges each.
+    public var cachedByteCount: UInt64 { magazine.byteCount }
 
     /// The bytes of live regions, saturated at 2^64-1: together they may hold all 2^64.
     public var usedByteCount: UInt64 { usedBytes == 0 && regionCount > 0 ? .max : usedBytes }
 
     /// The number of live regions.
-    public var regionCount: Int { handles.count - quarantinedCount }
+    public var regionCount: Int { handles.count - magazine.count - quarantinedCount }
 
-    public var regionCapacity: Int { handles.capacity }
+    /// Slots in use by regions, live or quarantined.
+    @inline(__always)
+    var isFull: Bool { handles.count &- magazine.count >= regionCapacity }
+
+    /// Whether an entry of the tree is a range that the magazine keeps: it is free.
+    @inline(__always)
+    func isCached(_ cursor: IntervalTree.Cursor) -> Bool {
+        guard magazine.count > 0 else { return false }
+        let tag = tree.tag(cursor)
+        return tag.kind == .region && handles.isCached(tag.payload)
+    }
 
     // MARK: entries in and out of the tree, with the bytes counted
 

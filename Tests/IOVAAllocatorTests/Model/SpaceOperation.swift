@@ -3,7 +3,7 @@ import IOVAAllocator
 /// One step of a model run.
 enum SpaceOperation {
     case allocate(
-        byteCount: UInt64, alignment: UInt64 = 1, IOVAPlacement = .anywhere(),
+        byteCount: UInt64, alignment: UInt64 = 1, IOVAPlacement = .anywhere(.lowest),
         congruentTo: UInt64 = 0)
     case free(IOVAHandle)
     case freeAt(IOVA)

@@ -1,0 +1,91 @@
+/// How much a space may keep in front of its tree for reuse.
+///
+/// What is kept counts as free in every figure and look-up, and goes back to the tree before a
+/// fixed placement, before "full" is said, before a range is withdrawn, and on request: so that
+/// exactness is never lost.
+public struct IOVAMagazineLimits: Hashable, Sendable {
+    /// Ranges in all.
+    public var ranges: Int
+    /// Ranges of one size.
+    public var rangesPerSize: Int
+    /// Bytes in all; nil for a share of the usable bytes.
+    public var byteCount: UInt64?
+
+    public init(ranges: Int, rangesPerSize: Int = 256, byteCount: UInt64? = nil) {
+        self.ranges = ranges
+        self.rangesPerSize = rangesPerSize
+        self.byteCount = byteCount
+    }
+
+    /// No magazine: every allocation and free asks the tree.
+    public static let off = IOVAMagazineLimits(ranges: 0, rangesPerSize: 0, byteCount: 0)
+
+    /// What suits a number of regions: room for the swings of a steady load.
+    public static func suited(to regionCapacity: Int) -> IOVAMagazineLimits {
+        IOVAMagazineLimits(ranges: min(max(regionCapacity / 2, 64), 1 << 14))
+    }
+}
+
+/// Freed ranges by exact size, last in, first out: a free and an allocation of the same size meet
+/// here in O(1) and leave the tree alone.
+///
+/// A cached range keeps its entry in the tree and its slot in the handle table, whose link chains
+/// the ranges of a class. The magazine holds the heads and the counts.
+@safe
+struct RangeMagazine: ~Copyable {
+    private struct List {
+        var head: UInt32
+        var count: UInt32
+    }
+
+    private let lists: UnsafeMutablePointer<List>
+    private(set) var count = 0
+    private(set) var byteCount: UInt64 = 0
+    let countLimit: Int
+    let classLimit: UInt32
+    var byteLimit: UInt64
+
+    init(_ limits: IOVAMagazineLimits) {
+        unsafe lists = .allocate(capacity: RangeClass.count)
+        unsafe lists.initialize(
+            repeating: List(head: .max, count: 0), count: RangeClass.count)
+        countLimit = limits.ranges
+        classLimit = UInt32(clamping: limits.rangesPerSize)
+        byteLimit = limits.byteCount ?? 0
+    }
+
+    deinit { unsafe lists.deallocate() }
+
+    // In bounds: a class index is below `RangeClass.count` (see `RangeClass.index`).
+    @inline(__always)
+    func head(_ index: Int) -> UInt32 { unsafe lists[index].head }
+
+    @inline(__always)
+    func count(_ index: Int) -> UInt32 { unsafe lists[index].count }
+
+    /// Whether one more range fits by the limits of the whole magazine.
+    @inline(__always)
+    func hasRoom(for bytes: UInt64) -> Bool {
+        count < countLimit && bytes <= byteLimit && byteCount <= byteLimit &- bytes
+    }
+
+    /// - Returns: the head before, which the range's slot links to.
+    @inline(__always)
+    mutating func push(_ index: Int, slot: UInt32, byteCount bytes: UInt64) -> UInt32 {
+        let below = unsafe lists[index].head
+        unsafe lists[index].head = slot
+        unsafe lists[index].count &+= 1
+        count &+= 1
+        byteCount &+= bytes
+        return below
+    }
+
+    /// Takes the head off; `below` is what its slot links to.
+    @inline(__always)
+    mutating func pop(_ index: Int, below: UInt32, byteCount bytes: UInt64) {
+        unsafe lists[index].head = below
+        unsafe lists[index].count &-= 1
+        count &-= 1
+        byteCount &-= bytes
+    }
+}
