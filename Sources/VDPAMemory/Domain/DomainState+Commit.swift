@@ -24,7 +24,7 @@ extension DomainState {
         var shortage: DMAError
         do throws(DMAError) {
             return try attempt(operations, isTight: false)
-        } catch where error.isShortage {
+        } catch  where error.isShortage {
             shortage = error
         }
         var released: [Extent] = []
@@ -34,7 +34,7 @@ extension DomainState {
             released = try unmapNow(idle)
             do throws(DMAError) {
                 return released + (try attempt(operations, isTight: false))
-            } catch where error.isShortage {
+            } catch  where error.isShortage {
                 shortage = error
             }
         }
