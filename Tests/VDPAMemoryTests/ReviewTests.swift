@@ -73,6 +73,23 @@ struct ReviewTests {
         }
     }
 
+    @Test("a batch that swaps mappings in a full table makes room first")
+    func swapInAFullTable() throws {
+        var configuration = SimulatedDevice.Configuration.vdpaSimNet()
+        configuration.contiguity = .size4KiB
+        configuration.entryLimit = 16
+        let simulator = SimulatedDevice(configuration)
+        let domain = try DMADomain(try VDPADevice(simulator))
+        let options = dedicated()
+        let old = try domain.allocate(byteCount: 16 * 4096, options: options).relinquish()
+        let new = try domain.batch { batch throws(DMAError) in
+            try batch.free(old)
+            return try batch.allocate(byteCount: 16 * 4096, options: options)
+        }
+        #expect(simulator.write([1], at: try domain.info(new).range.first))
+        #expect(domain.statistics.extents == 1)
+    }
+
     @Test("an ID of one domain names nothing in another")
     func foreignID() throws {
         let one = try DMADomain(try VDPADevice(SimulatedDevice(.vdpaSimNet())))
