@@ -58,7 +58,9 @@ extension DomainState {
             try requireOpen()
             for case .allocate(_, let count, let wanted, nil) in operations {
                 let key = CarverKey(access: wanted.access, pages: wanted.pages, node: wanted.node)
-                transaction.carvedBytesToCome[key, default: 0] += Int(count)
+                let (sum, overflow) = transaction.carvedBytesToCome[key, default: 0]
+                    .addingReportingOverflow(Int(count))
+                transaction.carvedBytesToCome[key] = overflow ? .max : sum
             }
             for (index, operation) in operations.enumerated() {
                 do throws(DMAError) {
