@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import VDPAMemory
 import VDPASimulator
@@ -13,6 +14,12 @@ enum FailureScenario: String, CaseIterable, Sendable {
         case .threshold: .init(unmapping: .deferred(maximumBytes: 6 << 12))
         default: .init()
         }
+    }
+
+    /// An errno in whose place the domain does not try again. With a full table it takes EFAULT for
+    /// a lack of entries, and does the batch once more with its unmaps first.
+    func surfacing(_ errno: Int32) -> Int32 {
+        self == .roomMadeFirst && errno == EFAULT ? EIO : errno
     }
 
     /// How many calls it makes at least on a device that has batches: a sweep of fewer proves

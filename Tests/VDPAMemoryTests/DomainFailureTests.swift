@@ -24,6 +24,7 @@ struct DomainFailureTests {
     static func sweep(
         _ kind: DeviceKind, _ scenario: FailureScenario, _ errno: Int32
     ) throws {
+        let errno = scenario.surfacing(errno)
         var number = 1
         while number < 500 {
             let subject = try FailureWorld(kind, scenario)
@@ -146,7 +147,8 @@ struct DomainFailureTests {
             let subject = try FailureWorld(kind, scenario)
             let before = try ProcessFootprint()
             let simulator = subject.world.simulator
-            simulator.failCall(simulator.calls + number, errno: EFAULT)
+            simulator.failCall(
+                simulator.calls + number, errno: scenario.surfacing(EFAULT))
             #expect(throws: DMAError.self) { try subject.act() }
             let after = try ProcessFootprint()
             #expect(after == before, "\(kind) \(scenario) call \(number)")

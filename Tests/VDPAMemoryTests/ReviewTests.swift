@@ -57,6 +57,39 @@ struct ReviewTests {
         #expect(simulator.write([1], at: other.iova))
     }
 
+    @Test("a region never lies across two shared extents, whose memory is not side by side")
+    func extentsSideBySide() throws {
+        let simulator = SimulatedDevice(.vdpaSimNet())
+        let domain = try DMADomain(try VDPADevice(simulator))
+        // Seven fit an extent of 2 MiB, and the eighth would lie across its end.
+        for _ in 0..<8 {
+            let id = try domain.allocate(byteCount: 75 << 12).relinquish()
+            let info = try domain.info(id)
+            #expect(info.extent.contains(info.range))
+            #expect(simulator.write([7], at: info.range.last))
+            // Safe: the region's last byte.
+            let last = unsafe info.address.load(fromByteOffset: (75 << 12) - 1, as: UInt8.self)
+            #expect(last == 7)
+        }
+    }
+
+    @Test("a batch that swaps mappings in a full table makes room first")
+    func swapInAFullTable() throws {
+        var configuration = SimulatedDevice.Configuration.vdpaSimNet()
+        configuration.contiguity = .size4KiB
+        configuration.entryLimit = 16
+        let simulator = SimulatedDevice(configuration)
+        let domain = try DMADomain(try VDPADevice(simulator))
+        let options = dedicated()
+        let old = try domain.allocate(byteCount: 16 * 4096, options: options).relinquish()
+        let new = try domain.batch { batch throws(DMAError) in
+            try batch.free(old)
+            return try batch.allocate(byteCount: 16 * 4096, options: options)
+        }
+        #expect(simulator.write([1], at: try domain.info(new).range.first))
+        #expect(domain.statistics.extents == 1)
+    }
+
     @Test("an ID of one domain names nothing in another")
     func foreignID() throws {
         let one = try DMADomain(try VDPADevice(SimulatedDevice(.vdpaSimNet())))

@@ -28,7 +28,7 @@ public final class DMADomain: Sendable {
     /// Page 0 is never chosen, nor the platform's windows, nor `options.reserved`.
     ///
     /// - Throws: `addressSpace` where it does not exist or another domain has it;
-    ///   `invalidArgument`.
+    ///   `invalidArgument`; `notSupported` on a kernel whose pages are not 4 KiB.
     public init(
         _ device: VDPADevice, addressSpace: UInt32 = 0, options: Options = Options()
     ) throws(DMAError) {

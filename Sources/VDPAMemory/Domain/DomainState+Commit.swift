@@ -23,7 +23,7 @@ extension DomainState {
     ) throws(DMAError) -> [Extent] {
         var shortage: DMAError
         do throws(DMAError) {
-            return try attempt(operations, isTight: false)
+            return try attempt(operations)
         } catch  where error.isShortage {
             shortage = error
         }
@@ -32,8 +32,10 @@ extension DomainState {
         if !idle.isEmpty {
             counters.flushes += 1
             released = try unmapNow(idle)
+        }
+        if !idle.isEmpty || operations.contains(where: \.isFree) {
             do throws(DMAError) {
-                return released + (try attempt(operations, isTight: false))
+                return released + (try attempt(operations, makesRoom: true))
             } catch  where error.isShortage {
                 shortage = error
             }
@@ -41,11 +43,14 @@ extension DomainState {
         guard shortage.isEasedBySmallExtents, operations.contains(where: \.isCarved) else {
             throw shortage
         }
-        return released + (try attempt(operations, isTight: true))
+        return released + (try attempt(operations, makesRoom: true, isTight: true))
     }
 
+    /// - Parameters:
+    ///   - makesRoom: whether what the batch frees is unmapped at once, and first.
+    ///   - isTight: whether shared extents are made no larger than they must.
     private mutating func attempt(
-        _ operations: [BatchOperation], isTight: Bool
+        _ operations: [BatchOperation], makesRoom: Bool = false, isTight: Bool = false
     ) throws(DMAError) -> [Extent] {
         var transaction = MapTransaction()
         transaction.isTight = isTight
@@ -53,7 +58,9 @@ extension DomainState {
             try requireOpen()
             for case .allocate(_, let count, let wanted, nil) in operations {
                 let key = CarverKey(access: wanted.access, pages: wanted.pages, node: wanted.node)
-                transaction.carvedBytesToCome[key, default: 0] += Int(count)
+                let (sum, overflow) = transaction.carvedBytesToCome[key, default: 0]
+                    .addingReportingOverflow(Int(count))
+                transaction.carvedBytesToCome[key] = overflow ? .max : sum
             }
             for (index, operation) in operations.enumerated() {
                 do throws(DMAError) {
@@ -65,9 +72,10 @@ extension DomainState {
             // A later operation may have carved from an extent that an earlier one had emptied.
             transaction.retiring.removeAll { $0.pendingFrees != $0.liveRegions }
             joinNeighbours(&transaction)
-            sortRetired(&transaction)
-            let unmapFirst = try check(transaction)
-            try send(transaction.messages(unmapFirst: unmapFirst), &transaction)
+            sortRetired(&transaction, canWait: !makesRoom)
+            let mustUnmapFirst = try check(transaction)
+            try send(
+                transaction.messages(unmapFirst: mustUnmapFirst || makesRoom), &transaction)
         } catch {
             abort(transaction)
             throw error
@@ -100,8 +108,8 @@ extension DomainState {
     }
 
     /// Decides which retired extents are unmapped now and which wait.
-    private func sortRetired(_ transaction: inout MapTransaction) {
-        guard case .deferred(let maximum) = options.unmapping else {
+    private func sortRetired(_ transaction: inout MapTransaction, canWait: Bool) {
+        guard canWait, case .deferred(let maximum) = options.unmapping else {
             transaction.unmapped = transaction.retiring
             return
         }

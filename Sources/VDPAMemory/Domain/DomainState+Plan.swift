@@ -135,7 +135,14 @@ extension DomainState {
             carved = try carver.space.allocate(
                 byteCount: byteCount, alignment: wanted.alignment, placement: placement)
         } catch .noSpace {
-            try addExtent(to: carver, byteCount, wanted, &transaction)
+            do throws(DMAError) {
+                try addExtent(to: carver, byteCount, wanted, &transaction)
+            } catch  where error.code == .noSpace && transaction.isTight {
+                // No room for an extent: the region is one by itself.
+                transaction.carvedBytesToCome[key, default: 0] -= Int(byteCount)
+                let box = try memory(Int(byteCount), wanted)
+                return try planDedicated(id, byteCount, wanted, box, &transaction)
+            }
         } catch {
             throw DMAError(error)
         }
@@ -164,8 +171,7 @@ extension DomainState {
         }
     }
 
-    /// Backs and places another shared extent, large enough for what the batch still wants; where
-    /// the range has no room for that, one for this region alone.
+    /// Backs and places another shared extent, large enough for what the batch still wants.
     private mutating func addExtent(
         to carver: Carver, _ byteCount: UInt64, _ wanted: AllocationOptions,
         _ transaction: inout MapTransaction
@@ -176,43 +182,25 @@ extension DomainState {
             : carver.nextExtentByteCount(
                 region: Int(byteCount),
                 wanted: transaction.carvedBytesToCome[carver.key, default: 0])
-        let alignment = max(wanted.alignment, UInt64(Carver.smallestExtent))
-        do throws(DMAError) {
-            try addExtent(to: carver, size, alignment, wanted, isExact: false, &transaction)
-        } catch  where error.code == .noSpace && transaction.isTight {
-            try addExtent(
-                to: carver, Int(byteCount), wanted.alignment, wanted, isExact: true, &transaction)
-        }
-    }
-
-    /// - Parameter isExact: whether no more than `size` is mapped, whatever pages are behind it.
-    private mutating func addExtent(
-        to carver: Carver, _ size: Int, _ alignment: UInt64, _ wanted: AllocationOptions,
-        isExact: Bool, _ transaction: inout MapTransaction
-    ) throws(DMAError) {
-        let box: MemoryBox
-        do throws(HostMemoryError) {
-            box = MemoryBox(
-                try HostMemory.allocate(
-                    byteCount: size, pages: wanted.pages, node: wanted.node,
-                    deviceNode: numaNode))
-        } catch {
-            throw DMAError(error)
-        }
+        let box = try memory(size, wanted)
         // Safe: the address is only a number here; the extent keeps the memory alive.
         let address = unsafe UInt(bitPattern: box.memory.baseAddress)
-        let bytes = isExact ? UInt64(size) : UInt64(box.memory.byteCount)
+        let bytes = UInt64(box.memory.byteCount)
         let pageSize = UInt64(box.memory.pageSize.byteCount)
+        // A page behind it stays unmapped: extents side by side would be one usable range for the
+        // carver, which would carve across both, and their memory is not side by side.
         let placed = try place(
-            bytes, address: address, placement: wanted.placement, alignment: alignment,
+            bytes + 4096, address: address, placement: wanted.placement,
+            alignment: max(wanted.alignment, UInt64(Carver.smallestExtent)),
             largePage: pageSize)
+        let first = placed.range.first.rawValue
         let extent = Extent(
-            range: placed.range, address: address, access: wanted.access, memory: box,
-            carver: carver, handle: placed.handle,
+            range: IOVARange(first: first, last: first + (bytes - 1)), address: address,
+            access: wanted.access, memory: box, carver: carver, handle: placed.handle,
             entries: entryBounds(byteCount: bytes, pageSize: pageSize, areas: 1),
             isJoinable: false)
         do throws(IOVASpaceError) {
-            try carver.space.addUsable(placed.range)
+            try carver.space.addUsable(extent.range)
         } catch {
             unwind { try space.free(placed.handle) }
             throw DMAError(error)
@@ -220,6 +208,19 @@ extension DomainState {
         carver.extentBytes += bytes
         carver.extentCount += 1
         adopt(extent, placed.handle, &transaction)
+    }
+
+    private func memory(
+        _ byteCount: Int, _ wanted: AllocationOptions
+    ) throws(DMAError) -> MemoryBox {
+        do throws(HostMemoryError) {
+            return MemoryBox(
+                try HostMemory.allocate(
+                    byteCount: byteCount, pages: wanted.pages, node: wanted.node,
+                    deviceNode: numaNode))
+        } catch {
+            throw DMAError(error)
+        }
     }
 
     // MARK: freeing

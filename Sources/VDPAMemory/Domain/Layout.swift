@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Which addresses a domain may use, and which of them it never chooses.
 enum Layout {
     /// The x86 MSI window: writes there are interrupts, whatever the IOMMU says
@@ -12,6 +14,13 @@ enum Layout {
             throw DMAError(
                 .invalidArgument, "A capacity of \(options.regionCapacity) regions.",
                 remedy: "Ask for 1 to 2^27 - 1.")
+        }
+        guard sysconf(Int32(_SC_PAGESIZE)) == 4096 else {
+            throw DMAError(
+                .notSupported,
+                "This kernel's pages are not 4 KiB: it would round mappings outward, and the "
+                    + "device would reach their neighbours.",
+                remedy: "Use a kernel with pages of 4 KiB.")
         }
         let range = try range(for: device, options.window)
         do throws(IOVASpaceError) {

@@ -7,6 +7,11 @@ enum BatchOperation {
     case register(RegionID, ExternalRange, Placement, DMAAccess, Isolation)
     case free(RegionID, byOwner: Bool)
 
+    var isFree: Bool {
+        if case .free = self { return true }
+        return false
+    }
+
     /// Whether it is a region to be carved from a shared extent.
     var isCarved: Bool {
         if case .allocate(_, _, _, nil) = self { return true }
