@@ -22,6 +22,7 @@ import Testing
                 oracle: BitmapOracle(base: base, granule: granule, pageCount: 64),
                 granule: granule, regionCapacity: isTight ? 6 : 40,
                 reservationCapacity: isTight ? random.below(12) : 4096,
+                magazine: limits(&random),
                 mayRunOutOfEntries: isTight)
             try model.apply(.addUsable(IOVARange(model.oracle.span)))
             return model
@@ -36,7 +37,7 @@ import Testing
             let granule = random.pick([1, 4096, 4096, 65536, 2 << 20] as [UInt64])
             var model = try SpaceModel(
                 oracle: RangeListOracle(), granule: granule, regionCapacity: 64,
-                reservationCapacity: 1024)
+                reservationCapacity: 1024, magazine: limits(&random))
             let whole = IOVARange.all
             if random.chance(oneIn: 2) {
                 try model.apply(.addUsable(whole))
@@ -49,6 +50,15 @@ import Testing
         } fuzz: {
             WideFuzz(&$0)
         }
+    }
+
+    /// From no magazine to one that keeps everything.
+    private func limits(_ random: inout SeededGenerator) -> IOVAMagazineLimits {
+        random.chance(oneIn: 5)
+            ? .off
+            : IOVAMagazineLimits(
+                ranges: 1 + random.below(64), rangesPerSize: 1 + random.below(12),
+                byteCount: random.chance(oneIn: 3) ? 1 << UInt64(random.below(40)) : .max)
     }
 
     private func swarm<Fuzz: Fuzzer>(
@@ -99,7 +109,7 @@ protocol Fuzzer {
 extension Fuzzer {
     static var expectedOutcomes: [String] {
         [
-            "lowest", "highest", "noSpace", "fixed", "fixed overlap", "fixed unusable", "free",
+            "any", "lowest", "highest", "noSpace", "fixed", "fixed overlap", "fixed unusable", "free",
             "free by address", "no region there", "stale handle", "quarantine", "release",
             "reserve", "reserve refused", "cancel", "no such reservation", "addUsable",
             "addUsable refused", "withdraw", "withdraw refused",

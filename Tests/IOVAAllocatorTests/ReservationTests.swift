@@ -10,7 +10,7 @@ import Testing
     @Test("freeing regions over reservations never fails, though every other entry is in use")
     func freeWhenExhausted() throws {
         var space = try IOVASpace(
-            usable: [page(1, 400)], regionCapacity: 300, reservationCapacity: 4)
+            usable: [page(1, 400)], regionCapacity: 300, reservationCapacity: 4, magazine: .off)
         try space.reserve(page(10, 20), fixedPlacement: .guarded)
         try space.reserve(page(20, 20), fixedPlacement: .placeable)
         let before = Snapshot(space)
@@ -33,7 +33,7 @@ import Testing
     @Test("placing over a reservation and freeing, anywhere and often, leaves no pieces behind")
     func noPiecesLeft() throws {
         var space = try IOVASpace(
-            usable: [.all], regionCapacity: 4, reservationCapacity: 8)
+            usable: [.all], regionCapacity: 4, reservationCapacity: 8, magazine: .off)
         try space.reserve(page(0, 4096), fixedPlacement: .placeable)
         let before = Snapshot(space)
         for number in 0..<4096 as Range<UInt64> {
@@ -48,7 +48,7 @@ import Testing
     func manyPieces() throws {
         var space = try IOVASpace(
             usable: (0..<1000).map { page(2 * $0 + 1) }, regionCapacity: 1,
-            reservationCapacity: 1100)
+            reservationCapacity: 1100, magazine: .off)
         let before = Snapshot(space)
         #expect(throws: IOVASpaceError.entriesExhausted(entryCapacity: 1103)) {
             try space.reserve(.all, fixedPlacement: .guarded)
@@ -61,7 +61,7 @@ import Testing
     @Test("cancelling what covers more pieces than there are entries is refused, and undone")
     func cancelUncovers() throws {
         var space = try IOVASpace(
-            usable: [.all], regionCapacity: 1, reservationCapacity: 10)
+            usable: [.all], regionCapacity: 1, reservationCapacity: 10, magazine: .off)
         try space.reserve(page(0, 200), fixedPlacement: .guarded)
         for number in 0..<50 as Range<UInt64> {
             try space.reserve(page(1 + 3 * number), fixedPlacement: .placeable)
@@ -81,7 +81,7 @@ import Testing
     @Test("without room for reservations all regions still fit, and a reservation takes from them")
     func noReservationCapacity() throws {
         var space = try IOVASpace(
-            usable: [page(1, 100)], regionCapacity: 10, reservationCapacity: 0)
+            usable: [page(1, 100)], regionCapacity: 10, reservationCapacity: 0, magazine: .off)
         for number in 0..<10 as Range<UInt64> {
             _ = try space.allocate(byteCount: 4096, placement: .fixed(page(2 * number + 1).first))
         }

@@ -100,7 +100,8 @@ public struct IOVASpace: ~Copyable {
 
     /// The bytes free for placement, saturated at 2^64-1.
     public var freeByteCount: UInt64 {
-        freeBytes == 0 && tree.count == 0 ? .max : freeBytes &+ magazine.byteCount
+        let count = freeBytes &+ magazine.byteCount
+        return count == 0 && tree.count == magazine.count ? .max : count
     }
 
     /// The bytes of it that are kept for reuse, whole ranges each.

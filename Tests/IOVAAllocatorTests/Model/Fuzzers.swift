@@ -96,7 +96,7 @@ struct PageFuzz: Fuzzer {
             return IOVARange(oracle.bytes(first...min(63, first + random.below(largest * 2))))
         }
         return weights.draw(&random, model) { random in
-            let order: IOVASearchOrder = random.chance(oneIn: 2) ? .highest : .lowest
+            let order: IOVASearchOrder = random.pick([.any, .any, .any, .lowest, .highest])
             // Up to 2^63, which only address 0 or the middle of everything meets.
             let shift = random.chance(oneIn: 8) ? random.below(64) : random.below(6)
             let alignment =
@@ -167,7 +167,7 @@ struct WideFuzz: Fuzzer {
             min(max(Self.magnitude(&random, upTo: shift), 1), 0 &- granule)
         }
         return weights.draw(&random, model) { random in
-            let order: IOVASearchOrder = random.chance(oneIn: 2) ? .highest : .lowest
+            let order: IOVASearchOrder = random.pick([.any, .any, .any, .lowest, .highest])
             let placement: IOVAPlacement =
                 random.chance(oneIn: 3)
                 ? .within(Self.range(&random, granule), order) : .anywhere(order)

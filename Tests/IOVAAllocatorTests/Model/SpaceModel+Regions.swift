@@ -79,8 +79,11 @@ extension SpaceModel {
             byteCount: size, alignment: step,
             offset: (congruentTo & (step - 1)) / granule * granule, window: window)
         let expected =
-            order == .lowest ? oracle.lowestFit(request) : oracle.highestFit(request)
+            order == .highest ? oracle.highestFit(request) : oracle.lowestFit(request)
         switch result {
+        case .success(let allocation) where order == .any:
+            count("any")
+            try checkAny(allocation.range, request, fits: expected != nil)
         case .success(let allocation):
             count("\(order)")
             try require(
@@ -96,6 +99,19 @@ extension SpaceModel {
         case .failure(let error):
             throw Mismatch("\(request) answered \(error)")
         }
+    }
+
+    /// Whichever place it is: free, aligned, in the window, and as large as asked.
+    private func checkAny(
+        _ range: IOVARange, _ request: OracleRequest, fits: Bool
+    ) throws(Mismatch) {
+        try require(
+            fits && range.byteCount == request.byteCount
+                && (range.first.rawValue &- request.offset) & (request.alignment - 1) == 0
+                && request.window.contains(range.first.rawValue)
+                && request.window.contains(range.last.rawValue)
+                && oracle.obstacle(range.raw, overReservations: false) == nil,
+            "\(request) was placed at \(range)")
     }
 
     /// The oracle's largest aligned size, in whole granules.

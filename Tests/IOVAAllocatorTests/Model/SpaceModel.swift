@@ -23,11 +23,12 @@ struct SpaceModel<Oracle: SpaceOracle>: ~Copyable {
     /// A space without a usable range, and an oracle in the same state.
     init(
         oracle: Oracle, granule: UInt64, regionCapacity: Int, reservationCapacity: Int = 4096,
+        magazine: IOVAMagazineLimits = IOVAMagazineLimits(ranges: 32, byteCount: .max),
         mayRunOutOfEntries: Bool = false
     ) throws(IOVASpaceError) {
         space = try IOVASpace(
             usable: [], granule: granule, regionCapacity: regionCapacity,
-            reservationCapacity: reservationCapacity)
+            reservationCapacity: reservationCapacity, magazine: magazine)
         self.oracle = oracle
         self.granule = granule
         self.regionCapacity = regionCapacity
