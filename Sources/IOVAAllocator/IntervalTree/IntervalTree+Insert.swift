@@ -17,7 +17,7 @@ extension IntervalTree {
     mutating func insert(first: UInt64, last: UInt64, tag: EntryTag, behind cursor: Cursor) {
         var cursor = cursor
         if leaf(cursor.leaf).count == LeafNode.capacity {
-            splitLeaf(cursor.leaf)
+            splitLeaf(cursor.leaf, at: cursor.index)
             cursor = locate(first)
         }
         let leaf = self.leaf(cursor.leaf)
@@ -31,12 +31,41 @@ extension IntervalTree {
         if !hole.isBelow(leafTotal()) { replaceMaxima(leaf.maxima()) }
     }
 
-    /// Moves the upper half of the full leaf at the end of `path` into a new one.
-    private mutating func splitLeaf(_ link: UInt32) {
+    /// Inserts regions of `size` bytes each, side by side from `first` on, inside the hole behind
+    /// the entry at `cursor`: as many of `slots` as the leaf takes, at least one.
+    ///
+    /// `path` leads to the cursor's leaf. The caller has checked `hasRoom`.
+    /// - Returns: how many.
+    mutating func insertRun(
+        first: UInt64, size: UInt64, slots: RunSlots, count wanted: Int, behind cursor: Cursor
+    ) -> Int {
+        var cursor = cursor
+        if leaf(cursor.leaf).count &+ wanted > LeafNode.capacity {
+            splitLeaf(cursor.leaf, at: cursor.index)
+            cursor = locate(first)
+        }
+        let leaf = self.leaf(cursor.leaf)
+        let added = min(wanted, LeafNode.capacity &- leaf.count)
+        assert(leaf.holeFirst(cursor.index) <= first)
+        assert(first &+ (UInt64(added) &* size &- 1) <= leaf.holeLast(cursor.index))
+        let hole = leaf.holeMaxima(cursor.index)
+        leaf.insertRun(
+            at: cursor.index &+ 1, first: first, size: size, slots: slots, count: added)
+        count &+= added
+        if !hole.isBelow(leafTotal()) { replaceMaxima(leaf.maxima()) }
+        return added
+    }
+
+    /// Moves the upper half of the leaf at the end of `path` into a new one.
+    ///
+    /// Where the insertion that asks for it goes to the leaf's end, only the last few entries move:
+    /// a space that fills from below leaves full leaves behind, not half-full ones.
+    private mutating func splitLeaf(_ link: UInt32, at index: Int) {
         let newLink = leaves.take()
         let left = leaf(link)
         let right = leaf(newLink)
-        let middle = LeafNode.capacity / 2 + 1
+        let isAtEnd = index &+ 2 >= left.count
+        let middle = isAtEnd ? left.count &- 2 : left.count / 2 + 1
         right.count = 0
         right.append(from: left, startingAt: middle)
         left.count = middle

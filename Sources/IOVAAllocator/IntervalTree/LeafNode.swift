@@ -130,6 +130,24 @@ struct LeafNode {
         count &+= 1
     }
 
+    /// Puts `count` entries of `size` bytes each, side by side from `first` on, at `index`; the
+    /// leaf has room for them.
+    @inline(__always)
+    func insertRun(at index: Int, first: UInt64, size: UInt64, slots: RunSlots, count added: Int) {
+        let moved = count &- index
+        unsafe (firsts + index + added).update(from: firsts + index, count: moved &+ 1)
+        unsafe (lasts + index + added).update(from: lasts + index, count: moved)
+        unsafe (tags + index + added).update(from: tags + index, count: moved)
+        var address = first
+        for number in 0..<added {
+            unsafe firsts[index &+ number] = address
+            address &+= size
+            unsafe lasts[index &+ number] = address &- 1
+            unsafe tags[index &+ number] = EntryTag(.region, payload: slots[number]).rawValue
+        }
+        count &+= added
+    }
+
     @inline(__always)
     func remove(at index: Int) {
         let moved = count &- index &- 1

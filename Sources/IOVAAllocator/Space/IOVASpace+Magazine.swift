@@ -54,34 +54,35 @@ extension IOVASpace {
         let behind = tree.leaf(fit.cursor.leaf).holeLast(fit.cursor.index) &- fit.address
         let fitting = behind / size &+ (behind % size == size &- 1 ? 1 : 0)
         let count = min(most, Int(clamping: fitting))
+        return stock(index, size, fit, count)
+    }
+
+    /// Takes `count` ranges at a fit, hands out the lowest and keeps the rest, the lowest on top.
+    private mutating func stock(
+        _ index: Int, _ size: UInt64, _ fit: IntervalTree.Fit, _ count: Int
+    ) -> IOVAAllocation {
         let link = UInt32(truncatingIfNeeded: index &+ 1)
         let handed = handles.take(first: fit.address, link: link)
-        tree.insert(
-            first: fit.address, last: fit.address &+ (size &- 1),
-            tag: EntryTag(.region, payload: handed.slot), behind: fit.cursor)
-        freeBytes &-= size
+        var slots = RunSlots(repeating: handed.slot)
+        for number in 1..<max(count, 1) {
+            let address = fit.address &+ UInt64(number) &* size
+            slots[number] = handles.take(first: address, link: 0).slot
+        }
+        let added = tree.insertRun(
+            first: fit.address, size: size, slots: slots, count: count, behind: fit.cursor)
+        // What the leaf did not take goes back, last in, first out.
+        for number in stride(from: count &- 1, through: added, by: -1) {
+            handles.give(slots[number])
+        }
+        for number in stride(from: added &- 1, to: 0, by: -1) {
+            let below = magazine.push(index, slot: slots[number], byteCount: size)
+            handles.cache(slots[number], link: below)
+        }
+        freeBytes &-= UInt64(added) &* size
         usedBytes &+= size
-        if count > 1 { stock(index, size, behind: fit.address, count &- 1) }
         return IOVAAllocation(
             range: IOVARange(first: fit.address, last: fit.address &+ (size &- 1)),
             handle: handed)
-    }
-
-    /// Puts `count` ranges that follow the region at `first` into the magazine, the lowest on top.
-    private mutating func stock(_ index: Int, _ size: UInt64, behind first: UInt64, _ count: Int) {
-        var number = count
-        while number > 0 {
-            let address = first &+ UInt64(number) &* size
-            let handle = handles.take(first: address, link: 0)
-            let cursor = tree.locate(address)
-            tree.insert(
-                first: address, last: address &+ (size &- 1),
-                tag: EntryTag(.region, payload: handle.slot), behind: cursor)
-            freeBytes &-= size
-            let below = magazine.push(index, slot: handle.slot, byteCount: size)
-            handles.cache(handle.slot, link: below)
-            number &-= 1
-        }
     }
 
     /// Gives half of a class back to the tree.
