@@ -113,16 +113,15 @@ extension DomainState {
     ) throws(DMAError) {
         let key = CarverKey(access: wanted.access, pages: wanted.pages, node: wanted.node)
         let carver = try carver(key)
-        let placement: IOVAPlacement
+        let window: IOVARange
         switch wanted.placement {
-        case .anywhere: placement = .anywhere()
-        case .within(let window): placement = .within(window)
+        case .anywhere: window = .all
+        case .within(let wanted): window = wanted
         case .fixed, .identity: preconditionFailure("a fixed region has an extent of its own")
         }
         var carved: IOVAAllocation?
         do throws(IOVASpaceError) {
-            carved = try carver.space.allocate(
-                byteCount: byteCount, alignment: wanted.alignment, placement: placement)
+            carved = try carve(byteCount, wanted.alignment, in: window, from: carver)
         } catch .noSpace {
             try addExtent(to: carver, for: byteCount, wanted, &transaction)
         } catch {
@@ -130,8 +129,7 @@ extension DomainState {
         }
         do throws(IOVASpaceError) {
             if carved == nil {
-                carved = try carver.space.allocate(
-                    byteCount: byteCount, alignment: wanted.alignment, placement: placement)
+                carved = try carve(byteCount, wanted.alignment, in: window, from: carver)
             }
             guard let place = carved else { preconditionFailure("placed just above") }
             let size = place.range.last.rawValue - place.range.first.rawValue + 1
@@ -152,6 +150,26 @@ extension DomainState {
                 &transaction)
         } catch {
             throw DMAError(error)
+        }
+    }
+
+    /// A free range inside one extent.
+    ///
+    /// Extents may be neighbours in the carver's space, and are not in memory: a range over the end
+    /// of one is no range. Whatever is free before that end is too small, so the search goes on
+    /// behind it.
+    private func carve(
+        _ byteCount: UInt64, _ alignment: UInt64, in window: IOVARange, from carver: Carver
+    ) throws(IOVASpaceError) -> IOVAAllocation {
+        var window = window
+        while true {
+            let place = try carver.space.allocate(
+                byteCount: byteCount, alignment: alignment, placement: .within(window))
+            guard let end = space.entry(containing: place.range.first)?.range.last,
+                end < place.range.last
+            else { return place }
+            unwind { try carver.space.free(place.handle) }
+            window = IOVARange(first: end.rawValue + 1, last: window.last.rawValue)
         }
     }
 
