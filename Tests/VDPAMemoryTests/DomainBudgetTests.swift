@@ -49,7 +49,8 @@ struct DomainBudgetTests {
         try expectConsistent(world, ids[..<3] + ids[4...] + [new])
     }
 
-    @Test func `beyond the upper bound alone a request is tried, and its refusal explained`() throws {
+    @Test func `beyond the upper bound alone a request is tried, and its refusal explained`() throws
+    {
         var configuration = SimulatedDevice.Configuration.vdpaSimNet()
         configuration.contiguity = .size4KiB
         configuration.entryLimit = 600
@@ -79,7 +80,9 @@ struct DomainBudgetTests {
         return configuration
     }
 
-    @Test func `five thousand small regions beyond 8 MiB of memlock are refused with a remedy`() throws {
+    @Test func `five thousand small regions beyond 8 MiB of memlock are refused with a remedy`()
+        throws
+    {
         let world = try DomainWorld()
         world.simulator.lockedMemoryLimit = 8 << 20
         let before = DomainSnapshot(world)
