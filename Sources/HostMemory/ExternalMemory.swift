@@ -25,18 +25,71 @@ package enum ExternalMemory {
         let range = first...(end - 1)
         let areas = try ProcessMaps.areas(
             overlapping: range, detailed: detailed, topology, system)
-        if let hole = firstHole(in: range, areas) {
-            var error = HostMemoryError(.notMapped)
-            error.addresses = hole
-            error.remedy = "Map the whole range before it is registered."
-            throw error
-        }
+        try requireNoHole(in: range, areas)
         return areas
+    }
+
+    /// Faults a range in as pinning would, and answers whether all of it could be: mapped, and for
+    /// `writing` writable. It needs no look at the process's maps, whose reading costs more than
+    /// an UPDATE does.
+    ///
+    /// - Returns: nil where it could, otherwise the call's refusal (madvise(2): ENOMEM for a hole,
+    ///   EFAULT or EINVAL for memory that has no pages or not the permission).
+    package static func refusalToFaultIn(
+        _ range: ClosedRange<UInt>, writing: Bool, system: SystemCalls = SystemCalls()
+    ) -> HostMemoryError? {
+        let call: SystemCall = writing ? .populate : .populateForReading
+        let byteCount = Int(range.upperBound - range.lowerBound) + 1
+        let result = system.advise(call, range.lowerBound, byteCount: byteCount)
+        return result < 0 ? HostMemoryError(call, result) : nil
+    }
+
+    /// The areas of the whole process that overlap a range, holes and all: one look for many
+    /// ranges, since the kernel writes the file anew at every reading.
+    ///
+    /// - Complexity: O(areas up to the range's end).
+    package static func snapshot(
+        _ range: ClosedRange<UInt>, topology: HostTopology = HostTopology(),
+        system: SystemCalls = SystemCalls()
+    ) throws(HostMemoryError) -> [MemoryArea] {
+        try ProcessMaps.areas(overlapping: range, detailed: false, topology, system)
+    }
+
+    /// The part of a snapshot that makes up `range`, without a gap.
+    ///
+    /// - Throws: `notMapped` with the first hole.
+    /// - Complexity: O(log n) plus the areas in the range.
+    package static func areas(
+        in range: ClosedRange<UInt>, of snapshot: [MemoryArea]
+    ) throws(HostMemoryError) -> ArraySlice<MemoryArea> {
+        var low = 0
+        var high = snapshot.count
+        while low < high {
+            let middle = (low + high) / 2
+            if snapshot[middle].addresses.upperBound < range.lowerBound {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        let areas = snapshot[low...].prefix { $0.addresses.lowerBound <= range.upperBound }
+        try requireNoHole(in: range, areas)
+        return areas
+    }
+
+    private static func requireNoHole(
+        in range: ClosedRange<UInt>, _ areas: some Collection<MemoryArea>
+    ) throws(HostMemoryError) {
+        guard let hole = firstHole(in: range, areas) else { return }
+        var error = HostMemoryError(.notMapped)
+        error.addresses = hole
+        error.remedy = "Map the whole range before it is registered."
+        throw error
     }
 
     /// The first addresses of the range that no area holds.
     static func firstHole(
-        in range: ClosedRange<UInt>, _ areas: [MemoryArea]
+        in range: ClosedRange<UInt>, _ areas: some Collection<MemoryArea>
     ) -> ClosedRange<UInt>? {
         var next = range.lowerBound
         for area in areas {

@@ -16,3 +16,12 @@ public enum NodePolicy: Hashable, Sendable {
     /// Page by page in turn over these nodes.
     case interleaved([Int])
 }
+
+extension NodePolicy {
+    /// The node of the processor that runs the calling thread; nil where it has no memory of its
+    /// own, or the kernel does not say. System calls: getcpu(2), and sysfs is read.
+    package static var nodeOfCallingThread: Int? {
+        let node = Int(SystemCalls().currentNode())
+        return HostTopology().nodes.contains(node) ? node : nil
+    }
+}

@@ -10,6 +10,7 @@ package enum SystemCall: String, Hashable, Sendable, CaseIterable {
     case adviseHugepage = "madvise(MADV_HUGEPAGE)"
     case bind = "mbind"
     case populate = "madvise(MADV_POPULATE_WRITE)"
+    case populateForReading = "madvise(MADV_POPULATE_READ)"
     case collapse = "madvise(MADV_COLLAPSE)"
     case queryNodes = "move_pages"
     case currentNode = "getcpu"

@@ -49,6 +49,7 @@ package struct SystemCalls: Sendable {
             case .adviseDump: CNUMA_MADV_DONTDUMP
             case .adviseHugepage: CNUMA_MADV_HUGEPAGE
             case .populate: CNUMA_MADV_POPULATE_WRITE
+            case .populateForReading: CNUMA_MADV_POPULATE_READ
             case .collapse: CNUMA_MADV_COLLAPSE
             default: preconditionFailure("\(call.rawValue) is not an advice")
             }

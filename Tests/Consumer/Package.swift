@@ -11,6 +11,9 @@ let package = Package(
     targets: [
         .executableTarget(
             name: "consumer",
-            dependencies: [.product(name: "IOVAAllocator", package: "vdpa-memory")])
+            dependencies: [
+                .product(name: "VDPAMemory", package: "vdpa-memory"),
+                .product(name: "VDPASimulator", package: "vdpa-memory"),
+            ])
     ]
 )

@@ -43,12 +43,13 @@ struct IntervalTree: ~Copyable {
 
     /// A tree of one hole, [0, 2^64-1].
     ///
-    /// Node pools are sized so that `entryCapacity` entries fit however they are spread: a leaf
-    /// below the merge threshold has neighbours that keep the average above it.
+    /// Node pools are sized so that `entryCapacity` entries fit however they are spread. Only a node
+    /// below the merge threshold looks for a neighbour to join, so one of a single entry may stand
+    /// between full ones that later shrink to the threshold: 13 entries in two nodes at worst.
     init(entryCapacity: Int) {
         self.entryCapacity = entryCapacity
-        let leafCapacity = entryCapacity / (Self.mergeThreshold - 2) + 64
-        let innerCapacity = leafCapacity / (Self.mergeThreshold - 2) + 64
+        let leafCapacity = entryCapacity / (Self.mergeThreshold / 2) + 64
+        let innerCapacity = leafCapacity / (Self.mergeThreshold / 2) + 64
         leaves = NodePool(capacity: leafCapacity, stride: LeafNode.byteCount)
         inners = NodePool(capacity: innerCapacity, stride: InnerNode.byteCount)
         path = TreePath()

@@ -60,14 +60,16 @@ extension IOVASpace {
         }
     }
 
-    /// The most bytes that one allocation at this alignment could have, saturated at 2^64-1.
+    /// The most bytes that one allocation at this alignment could have. For an empty space of 2^64
+    /// bytes that is a granule less, as no request can name more.
     ///
     /// - Complexity: O(1) up to the granule and for 2 MiB and 1 GiB, O(n) for other alignments.
     public func largestHole(alignment: UInt64 = 4096) -> UInt64 {
         precondition(alignment.nonzeroBitCount == 1, "an alignment is a power of two")
-        if alignment <= granule { return tree.rootMaxima.page }
-        if alignment == HoleMaxima.hugeAlignment { return tree.rootMaxima.huge }
-        if alignment == HoleMaxima.giantAlignment { return tree.rootMaxima.giant }
+        let mask = ~(granule - 1)
+        if alignment <= granule { return tree.rootMaxima.page & mask }
+        if alignment == HoleMaxima.hugeAlignment { return tree.rootMaxima.huge & mask }
+        if alignment == HoleMaxima.giantAlignment { return tree.rootMaxima.giant & mask }
         var largest: UInt64 = 0
         var cursor: IntervalTree.Cursor? = tree.firstCursor
         while let found = cursor {
@@ -77,7 +79,7 @@ extension IOVASpace {
             if length > pad { largest = max(largest, length - pad) }
             cursor = tree.next(after: found)
         }
-        return largest & ~(granule - 1)
+        return largest & mask
     }
 
     /// The bytes that the metadata in use occupies, or once occupied.

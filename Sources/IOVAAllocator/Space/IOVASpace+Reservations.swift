@@ -10,16 +10,17 @@ extension IOVASpace {
     ) throws(IOVASpaceError) {
         try requireGranules(range)
         if let met = firstRegion(overlapping: range) { throw .overlap(range, with: met) }
-        let reservation = Reservation(range: range, policy: policy)
-        let pieces = 2 * (reservations.count(overlapping: range) + 2)
-        guard tree.hasRoom(for: pieces + restoreDebt) else {
+        reservations.append(Reservation(range: range, policy: policy))
+        guard rebuildReservationsIfRoom(around: range) else {
+            reservations.removeLast()
             throw .entriesExhausted(entryCapacity: tree.entryCapacity)
         }
-        reservations.append(reservation)
-        rebuildReservations(around: range)
     }
 
     /// Withdraws one reservation of exactly `range` and `policy`.
+    ///
+    /// - Throws: `.noSuchReservation`; `.entriesExhausted` where what other reservations hold of the
+    ///   range is in more pieces than there are entries left for.
     public mutating func cancelReservation(
         _ range: IOVARange, fixedPlacement policy: ReservationPolicy
     ) throws(IOVASpaceError) {
@@ -34,36 +35,65 @@ extension IOVASpace {
         }
         restoreDebt -= paid
         reservations.remove(at: index)
-        rebuildReservations(around: range)
+        guard rebuildReservationsIfRoom(around: range) else {
+            restoreDebt += paid
+            reservations.insert(reservation, at: index)
+            throw .entriesExhausted(entryCapacity: tree.entryCapacity)
+        }
     }
 
-    /// Replaces the reserved entries that meet or touch `range` by the union of the reservations.
-    private mutating func rebuildReservations(around range: IOVARange) {
+    /// Replaces the reserved entries that meet or touch `range` by the union of the reservations,
+    /// or answers false and leaves them as they are where the union has too many pieces.
+    private mutating func rebuildReservationsIfRoom(around range: IOVARange) -> Bool {
+        let (stale, span) = takeReserved(around: range)
+        let pieces = reservedPieces(in: span)
+        let hasRoom = tree.hasRoom(for: pieces.count + restoreDebt)
+        insert(hasRoom ? pieces : stale)
+        return hasRoom
+    }
+
+    /// Fills the holes in `range` with what the reservations say, as one with the reserved entries
+    /// that it touches: pieces never pile up, however often a region comes and goes.
+    mutating func restoreReservations(in range: IOVARange) {
+        guard !reservations.isEmpty else { return }
+        let (_, span) = takeReserved(around: range)
+        insert(reservedPieces(in: span))
+    }
+
+    /// Takes out the reserved entries that meet or touch `range`; `span` is what they and the
+    /// range reach over.
+    private mutating func takeReserved(
+        around range: IOVARange
+    ) -> (taken: [Reservation], span: IOVARange) {
         var first = range.first.rawValue
         var last = range.last.rawValue
-        var stale: [UInt64] = []
-        var cursor = tree.firstOverlap(first: first > 0 ? first - 1 : 0, last: last)
+        var taken: [Reservation] = []
+        var cursor = tree.firstOverlap(
+            first: first > 0 ? first - 1 : 0, last: last < .max ? last + 1 : last)
         while let found = cursor {
             let entryFirst = tree.first(found)
             guard entryFirst <= last || entryFirst - 1 == last else { break }
-            if tree.tag(found).kind == .reserved {
-                stale.append(entryFirst)
+            if case .reserved(let policy) = entry(found).kind {
+                let range = IOVARange(first: entryFirst, last: tree.last(found))
+                taken.append(Reservation(range: range, policy: policy))
                 first = min(first, entryFirst)
                 last = max(last, tree.last(found))
             }
             cursor = tree.next(after: found)
         }
-        for entryFirst in stale { removeEntry(startingAt: entryFirst) }
-        restoreReservations(in: IOVARange(first: first, last: last))
+        for piece in taken { removeEntry(startingAt: piece.range.first.rawValue) }
+        return (taken, IOVARange(first: first, last: last))
     }
 
-    /// Fills the holes inside `range` with what the reservations say.
-    mutating func restoreReservations(in range: IOVARange) {
-        guard !reservations.isEmpty else { return }
+    private func reservedPieces(in span: IOVARange) -> [Reservation] {
         var pieces: [Reservation] = []
-        forEachHole(overlapping: range) { hole in
+        forEachHole(overlapping: span) { hole in
             pieces += reservations.pieces(inside: hole)
         }
+        return pieces
+    }
+
+    private mutating func insert(_ pieces: [Reservation]) {
         for piece in pieces {
             insert(piece.range, EntryTag(.reserved, payload: piece.policy.rawValue))
         }

@@ -17,6 +17,7 @@ public struct IOVASpace: ~Copyable {
     var restoreDebt: Int
     /// Free bytes modulo 2^64.
     var freeBytes: UInt64
+    /// Bytes of live regions modulo 2^64.
     var usedBytes: UInt64
     var quarantinedCount: Int
 
@@ -81,8 +82,8 @@ public struct IOVASpace: ~Copyable {
     /// The bytes free for placement, saturated at 2^64-1.
     public var freeByteCount: UInt64 { freeBytes == 0 && tree.count == 0 ? .max : freeBytes }
 
-    /// The bytes of live regions.
-    public var usedByteCount: UInt64 { usedBytes }
+    /// The bytes of live regions, saturated at 2^64-1: together they may hold all 2^64.
+    public var usedByteCount: UInt64 { usedBytes == 0 && regionCount > 0 ? .max : usedBytes }
 
     /// The number of live regions.
     public var regionCount: Int { handles.count - quarantinedCount }

@@ -34,15 +34,15 @@ public final class DMABufferPool: Sendable {
     /// - Complexity: O(n) in the number of buffers. System calls: none.
     public init(_ region: consuming DMARegion, bufferSize: Int) throws(DMAError) {
         let line = DMABufferPool.lineByteCount
-        let stride = (max(bufferSize, 1) + line - 1) / line * line
+        // A region has at most 2^46 bytes, so that a size within it can be rounded up.
+        let size = min(max(bufferSize, 1), region.byteCount)
+        let stride = (size + line - 1) / line * line
         let count = region.byteCount / stride
-        guard bufferSize > 0, bufferSize <= region.byteCount, count > 0,
-            count < Int(DMABufferPool.none)
-        else {
+        guard bufferSize == size, count > 0, count < Int(DMABufferPool.none) else {
             throw DMAError(
                 .invalidArgument,
-                "Buffers of \(bufferSize) bytes (\(stride) with padding) do not fit a region of "
-                    + "\(region.byteCount) bytes.",
+                "Buffers of \(bufferSize) bytes, padded to whole lines of \(line), do not fit a "
+                    + "region of \(region.byteCount) bytes, or are more than 2^32 - 2.",
                 remedy: "Ask for a smaller buffer or a larger region.")
         }
         bufferByteCount = bufferSize

@@ -1,9 +1,9 @@
-internal import IOVAAllocator
+package import IOVAAllocator
 internal import Synchronization
-internal import VhostVDPA
+package import VhostVDPA
 
 /// What a device asks of whoever maps into one of its address spaces, before a ring goes live.
-protocol AddressSpaceLedger: AnyObject, Sendable {
+package protocol AddressSpaceLedger: AnyObject, Sendable {
     /// Whether every byte of `range` is mapped so that the device may do what `access` says.
     ///
     /// The device calls it with no lock held that a mapping operation takes.
@@ -38,7 +38,9 @@ extension VDPADevice {
     /// Takes an address space for a domain, until `release(addressSpace:)`.
     ///
     /// - Throws: `addressSpace` where the device has no such space or a domain has it.
-    func claim(addressSpace: UInt32, ledger: any AddressSpaceLedger) throws(DMAError) {
+    package func claim(
+        addressSpace: UInt32, ledger: any AddressSpaceLedger
+    ) throws(DMAError) {
         guard addressSpace < addressSpaceCount else {
             throw DMAError(
                 .addressSpace,
@@ -55,5 +57,5 @@ extension VDPADevice {
     }
 
     /// Gives an address space back: nothing is mapped in it any more.
-    func release(addressSpace: UInt32) { claims.withLock { $0.release(addressSpace) } }
+    package func release(addressSpace: UInt32) { claims.withLock { $0.release(addressSpace) } }
 }

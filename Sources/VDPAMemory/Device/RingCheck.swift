@@ -1,4 +1,4 @@
-internal import IOVAAllocator
+package import IOVAAllocator
 internal import Synchronization
 internal import VhostVDPA
 
@@ -55,7 +55,7 @@ extension VDPADevice {
     /// at any moment. Areas about to be enabled count.
     ///
     /// Complexity: O(n log n) in the device's queues. No system call.
-    func enabledRings(addressSpace: UInt32) -> [IOVARange] {
+    package func enabledRings(addressSpace: UInt32) -> [IOVARange] {
         records.withLock { $0.enabledRanges(addressSpace: addressSpace) }
     }
 }

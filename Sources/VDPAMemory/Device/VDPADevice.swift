@@ -40,6 +40,9 @@ public final class VDPADevice: Sendable {
     let claims = Mutex(AddressSpaceClaims())
     let records = Mutex(RingRecords())
     private let resetCount = Atomic<UInt64>(0)
+    /// Memory of closed domains that the device may still reach. Declared behind `vhost`, so that
+    /// the file is closed before it goes.
+    private let stillMapped = Mutex<[Extent]>([])
 
     /// Opens a device.
     ///
@@ -86,7 +89,10 @@ public final class VDPADevice: Sendable {
     ///
     /// A reset keeps them only where IOTLB_PERSIST was acknowledged (6.7). Platform-IOMMU devices
     /// of older kernels keep them as well, but nothing tells such a device from the others.
-    var tableEpoch: UInt64 { resetCount.load(ordering: .sequentiallyConsistent) }
+    package var tableEpoch: UInt64 { resetCount.load(ordering: .sequentiallyConsistent) }
+
+    /// Keeps memory that could not be unmapped for as long as the device's file is open.
+    func keepUntilClosed(_ extents: [Extent]) { stillMapped.withLock { $0 += extents } }
 
     func countReset() {
         guard !backendFeatures.contains(.persistentIOTLB) else { return }

@@ -36,6 +36,12 @@ final class Carver: @unchecked Sendable {
         return (size + Carver.smallestExtent - 1) & ~(Carver.smallestExtent - 1)
     }
 
+    /// The size of an extent where memory, space or a budget is short.
+    func smallestExtentByteCount(region: Int) -> Int {
+        let size = max(Carver.smallestExtent, region)
+        return (size + Carver.smallestExtent - 1) & ~(Carver.smallestExtent - 1)
+    }
+
     /// Whether an extent that has become empty is given back: only while the others keep half as
     /// much free, so that a load that swings around a boundary does not map and unmap.
     ///

@@ -30,6 +30,10 @@ public struct DMABatch: ~Copyable {
             ).inOperation(index)
         }
         var wanted = options
+        // Regions of threads on different nodes are not alike, so that the node is settled here.
+        if wanted.node == .callingThread {
+            wanted.node = NodePolicy.nodeOfCallingThread.map { .preferred($0) } ?? .any
+        }
         wanted.alignment = max(options.alignment, 4096)
         let size = (byteCount + 4095) & ~4095
         var box: MemoryBox?
@@ -63,32 +67,30 @@ public struct DMABatch: ~Copyable {
         isolation: Isolation
     ) throws(DMAError) -> RegionID {
         let index = operations.count
-        let external: ExternalRange
         do throws(DMAError) {
-            external = try ExternalMemoryCheck.inspect(
-                memory, access: access, mapsByAddress: !domain.device.pinsMemory)
+            try memory.requireWholePages()
         } catch {
             throw error.inOperation(index)
         }
         let id = try domain.newRegion(index)
+        // The areas are counted for the whole batch at once, when it is done.
+        let external = ExternalRange(
+            address: memory.address, byteCount: UInt64(memory.byteCount), areaCount: 1)
         operations.append(.register(id, external, placement, access, isolation))
         return id
     }
 
-    /// Frees a region that existed before the batch.
+    /// Frees a region that existed before the batch, and that no `DMARegion` owns.
     public mutating func free(_ id: RegionID) throws(DMAError) {
-        operations.append(.free(id))
+        operations.append(.free(id, byOwner: false))
     }
 }
 
 extension AllocationOptions {
     /// Whether a region gets an extent of its own.
     func needsOwnExtent(byteCount: Int) -> Bool {
-        switch placement {
         // An address that the caller chooses cannot lie in an extent that the library chose.
-        case .fixed, .identity: return true
-        case .anywhere, .within: break
-        }
+        guard !placement.isChosen else { return true }
         switch isolation {
         case .dedicated: return true
         case .shared: return false

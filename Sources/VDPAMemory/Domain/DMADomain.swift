@@ -21,7 +21,7 @@ public final class DMADomain: Sendable {
     let device: VDPADevice
     let addressSpace: UInt32
     private let processID: pid_t
-    private let core: DomainCore
+    let core: DomainCore
 
     /// A domain over one address space of a device.
     ///
@@ -106,7 +106,7 @@ public final class DMADomain: Sendable {
         return try DMARegion(owning: id, in: self)
     }
 
-    /// Frees a region by its ID. When this returns, the device cannot reach a dedicated region any
+    /// Frees a region by its ID, unless a `DMARegion` owns it. When this returns, the device cannot reach a dedicated region any
     /// more, unless unmapping is deferred.
     public func free(_ id: RegionID) throws(DMAError) {
         try batch { batch throws(DMAError) in try batch.free(id) }
@@ -134,8 +134,10 @@ public final class DMADomain: Sendable {
         }
     }
 
-    private func commit(_ operations: [BatchOperation]) throws(DMAError) {
+    func commit(_ operations: [BatchOperation]) throws(DMAError) {
         guard !operations.isEmpty else { return }
+        var operations = operations
+        try ExternalMemoryCheck.inspect(&operations, mapsByAddress: !device.pinsMemory)
         // What comes back is released here, outside the lock: giving pages back takes time.
         let released = try locked { state throws(DMAError) in try state.commit(operations) }
         withExtendedLifetime(released) {}
@@ -189,15 +191,14 @@ public final class DMADomain: Sendable {
 
     /// Unmaps everything and gives all memory back. Regions that are left name nothing any more.
     ///
-    /// Also what the end of the domain's life does. Where unmapping fails, the device's file is
-    /// about to close, with which the kernel unmaps everything.
+    /// Also what the end of the domain's life does. Where unmapping fails, the memory and the
+    /// address space stay taken until the device is closed, with which the kernel unmaps
+    /// everything.
     public func close() {
-        let released = core.state.withLock { state in
-            state.close()
-        }
-        if let released {
-            withExtendedLifetime(released) {}
-            device.release(addressSpace: addressSpace)
-        }
+        let closed = core.state.withLock { state in state.close() }
+        guard let closed else { return }
+        guard closed.areUnmapped else { return device.keepUntilClosed(closed.extents) }
+        withExtendedLifetime(closed.extents) {}
+        device.release(addressSpace: addressSpace)
     }
 }

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// A range of memory that the device can reach: its owner.
 ///
 /// Leaving scope frees it; `free()` does so and reports. A deinit cannot report: what it cannot
@@ -12,15 +14,18 @@ public struct DMARegion: ~Copyable, Sendable {
     /// What the device may do.
     public let access: DMAAccess
     private let addressBits: UInt
+    /// Kept here as well, so that a `close()` of the domain unmaps it from the device alone.
+    private let memory: MemoryBox?
     /// nil once the region has been freed or given up.
     private var domain: DMADomain?
 
-    /// Takes over a region that a batch has made.
+    /// Takes over a region that a batch has made, and that nobody owns.
     ///
-    /// - Throws: `noSuchRegion`.
+    /// - Throws: `noSuchRegion`, `invalidArgument` where it has an owner, `closed`.
     public init(owning id: RegionID, in domain: DMADomain) throws(DMAError) {
-        let info = try domain.info(id)
+        let (info, memory) = try domain.own(id)
         self.id = id
+        self.memory = memory
         iova = info.range.first
         byteCount = Int(info.byteCount)
         access = info.access
@@ -34,7 +39,7 @@ public struct DMARegion: ~Copyable, Sendable {
 
     /// The first byte in this process.
     public var address: UnsafeMutableRawPointer {
-        // Safe: the domain keeps the memory mapped while this owner lives; an address is not 0.
+        // Safe: this owner keeps the memory, or it is the caller's; an address is not 0.
         unsafe UnsafeMutableRawPointer(bitPattern: addressBits)!
     }
 
@@ -59,7 +64,8 @@ public struct DMARegion: ~Copyable, Sendable {
     /// Frees the region. When this returns, the device cannot reach a dedicated region any more,
     /// unless unmapping is deferred.
     ///
-    /// - Throws: where the kernel refused: then the region is in quarantine, not reused.
+    /// - Throws: where the kernel refused: then the region is in quarantine, not reused;
+    ///   `unsafeControl` where it holds an enabled ring: then it lives on under its ID.
     public consuming func free() throws(DMAError) {
         guard let domain = domain.take() else { return }
         try domain.freeOrAbandon(id)
@@ -67,6 +73,7 @@ public struct DMARegion: ~Copyable, Sendable {
 
     /// Ends the ownership without freeing: the region lives on under its ID.
     public consuming func relinquish() -> RegionID {
+        domain?.disown(id)
         domain = nil
         return id
     }
@@ -96,13 +103,34 @@ public struct RegionInfo: Sendable {
 
 extension DMADomain {
     /// What is known about a region.
-    /// - Throws: `noSuchRegion`.
+    /// - Throws: `noSuchRegion`, `closed`.
     public func info(_ id: RegionID) throws(DMAError) -> RegionInfo {
         try locked { state throws(DMAError) in
+            try state.requireOpen()
             guard let record = state.regions.record(id), record.state == .live else {
                 throw DMAError(.noSuchRegion)
             }
             return state.info(record)
+        }
+    }
+
+    /// Makes a region owned.
+    func own(_ id: RegionID) throws(DMAError) -> (RegionInfo, MemoryBox?) {
+        try locked { state throws(DMAError) in
+            try state.requireOpen()
+            guard let record = state.regions.record(id), record.state == .live else {
+                throw DMAError(.noSuchRegion)
+            }
+            guard !record.isOwned else { throw DMAError.owned }
+            state.regions.update(id) { $0.isOwned = true }
+            return (state.info(record), state.extent(of: record).memory)
+        }
+    }
+
+    func disown(_ id: RegionID) {
+        core.state.withLock { state in
+            guard state.regions.contains(id) else { return }
+            state.regions.update(id) { $0.isOwned = false }
         }
     }
 
@@ -118,7 +146,7 @@ extension DMADomain {
     /// quarantine, memory and IOVA both.
     func freeOrAbandon(_ id: RegionID) throws(DMAError) {
         do throws(DMAError) {
-            try free(id)
+            try commit([.free(id, byOwner: true)])
         } catch {
             abandon(id)
             throw error

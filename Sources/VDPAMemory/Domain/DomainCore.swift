@@ -14,20 +14,46 @@ final class DomainCore: AddressSpaceLedger {
 }
 
 extension DomainState {
-    /// Whether every byte of `range` is mapped, by extents that let the device do what `access`
-    /// says. What waits in quarantine counts as not mapped.
+    /// Whether every byte of `range` belongs to a live region that lets the device do what `access`
+    /// says. What waits in quarantine does not count, nor the free part of a shared extent: it is
+    /// mapped, and the next region's.
     ///
-    /// - Complexity: O(log n) for each extent in the range.
+    /// - Complexity: O(log n) for each region in the range.
     func covers(_ range: IOVARange, access: DMAAccess) -> Bool {
         var next = range.first
         while let entry = space.entry(containing: next) {
             guard entry.kind == .region, let handle = entry.handle, let extent = extent(handle),
                 extent.access.rawValue & access.rawValue == access.rawValue
             else { return false }
+            if let carver = extent.carver, let part = range.intersection(entry.range),
+                !carver.space.isCarved(part)
+            {
+                return false
+            }
             if entry.range.last >= range.last { return true }
             guard let behind = entry.range.last.advanced(by: 1) else { return false }
             next = behind
         }
         return false
+    }
+}
+
+extension IOVASpace {
+    /// Whether every byte of `range` belongs to a region.
+    fileprivate func isCarved(_ range: IOVARange) -> Bool {
+        var next = range.first
+        while let entry = entry(containing: next), entry.kind == .region {
+            if entry.range.last >= range.last { return true }
+            guard let behind = entry.range.last.advanced(by: 1) else { return false }
+            next = behind
+        }
+        return false
+    }
+}
+
+extension DMADomain {
+    /// What the device's ring checks see.
+    func covers(_ range: IOVARange, access: DMAAccess) -> Bool {
+        core.covers(range, access: access)
     }
 }

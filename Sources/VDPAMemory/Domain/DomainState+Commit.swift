@@ -4,23 +4,51 @@ internal import VhostVDPA
 extension DomainState {
     /// Does all of `operations`, or nothing of them.
     ///
-    /// Where space or a budget is short while quarantine or empty shared extents hold some of it,
-    /// these are given back and the plan is made once more.
+    /// Where space or a budget is short, what waits in quarantine and what is kept for reuse goes
+    /// first, and then shared extents are made no larger than they must.
     ///
     /// - Returns: what is to be released outside the lock: memory is unmapped there.
     mutating func commit(_ operations: [BatchOperation]) throws(DMAError) -> [Extent] {
         counters.batches += 1
         do throws(DMAError) {
-            return try attempt(operations)
-        } catch  where error.isShortage && holdsUnused {
-            var released = try trim()
-            released += try attempt(operations)
-            return released
+            return try makeRoomAndCommit(operations)
+        } catch {
+            counters.failedBatches += 1
+            throw error
         }
     }
 
-    private mutating func attempt(_ operations: [BatchOperation]) throws(DMAError) -> [Extent] {
+    private mutating func makeRoomAndCommit(
+        _ operations: [BatchOperation]
+    ) throws(DMAError) -> [Extent] {
+        var shortage: DMAError
+        do throws(DMAError) {
+            return try attempt(operations, isTight: false)
+        } catch  where error.isShortage {
+            shortage = error
+        }
+        var released: [Extent] = []
+        let idle = quarantine + emptyExtents()
+        if !idle.isEmpty {
+            counters.flushes += 1
+            released = try unmapNow(idle)
+            do throws(DMAError) {
+                return released + (try attempt(operations, isTight: false))
+            } catch  where error.isShortage {
+                shortage = error
+            }
+        }
+        guard shortage.isEasedBySmallExtents, operations.contains(where: \.isCarved) else {
+            throw shortage
+        }
+        return released + (try attempt(operations, isTight: true))
+    }
+
+    private mutating func attempt(
+        _ operations: [BatchOperation], isTight: Bool
+    ) throws(DMAError) -> [Extent] {
         var transaction = MapTransaction()
+        transaction.isTight = isTight
         do throws(DMAError) {
             try requireOpen()
             for case .allocate(_, let count, let wanted, nil) in operations {
@@ -34,12 +62,13 @@ extension DomainState {
                     throw error.inOperation(index)
                 }
             }
+            // A later operation may have carved from an extent that an earlier one had emptied.
+            transaction.retiring.removeAll { $0.pendingFrees != $0.liveRegions }
             joinNeighbours(&transaction)
             sortRetired(&transaction)
             let unmapFirst = try check(transaction)
             try send(transaction.messages(unmapFirst: unmapFirst), &transaction)
         } catch {
-            counters.failedBatches += 1
             abort(transaction)
             throw error
         }
@@ -153,7 +182,10 @@ extension DomainState {
             quarantine.append(extent)
             quarantinedBytes += extent.byteCount
         }
-        for extent in transaction.unmapped { bury(extent) }
+        let waited = dequeue(unmappedNow)
+        for extent in transaction.unmapped {
+            bury(extent, hasWaited: waited.contains(ObjectIdentifier(extent)))
+        }
         return transaction.unmapped
     }
 
@@ -182,15 +214,30 @@ extension DomainState {
         carver.extentCount -= 1
     }
 
-    /// An extent that every target has let go: its ranges are free again.
-    private mutating func bury(_ extent: Extent) {
-        for target in targets { target.account(unmapped: extent) }
-        if let index = quarantine.firstIndex(where: { $0 === extent }) {
-            quarantine.remove(at: index)
+    /// Takes extents out of quarantine in one pass.
+    ///
+    /// - Returns: those that were there.
+    private mutating func dequeue(_ gone: Set<ObjectIdentifier>) -> Set<ObjectIdentifier> {
+        guard !quarantine.isEmpty, !gone.isEmpty else { return [] }
+        var found = Set<ObjectIdentifier>()
+        var left: [Extent] = []
+        for extent in quarantine {
+            guard gone.contains(ObjectIdentifier(extent)) else {
+                left.append(extent)
+                continue
+            }
+            found.insert(ObjectIdentifier(extent))
             quarantinedBytes -= extent.byteCount
-        } else {
-            withdraw(extent)
         }
+        quarantine = left
+        return found
+    }
+
+    /// An extent that every target has let go: its ranges are free again.
+    private mutating func bury(_ extent: Extent, hasWaited: Bool) {
+        for target in targets { target.account(unmapped: extent) }
+        // What waits in quarantine has left its carver already.
+        if !hasWaited { withdraw(extent) }
         for handle in extent.handles { forget(handle) }
     }
 
@@ -240,14 +287,15 @@ extension DomainState {
     // MARK: quarantine
 
     /// Frees a region without a message: its extent, if it was the last in it, waits in quarantine.
+    /// A region that holds an enabled ring lives on under its ID, without an owner.
     mutating func abandon(_ id: RegionID) {
         guard !isClosed, regions.record(id)?.state == .live else { return }
         counters.failedFrees += 1
         var transaction = MapTransaction()
         do throws(DMAError) {
-            try plan(.free(id), &transaction)
+            try plan(.free(id, byOwner: true), &transaction)
         } catch {
-            preconditionFailure("the region is live: \(error)")
+            return regions.update(id) { $0.isOwned = false }
         }
         transaction.deferred = transaction.retiring
         _ = publish(transaction)
@@ -277,10 +325,19 @@ extension DomainState {
 }
 
 extension DMAError {
-    /// Whether giving back what nobody uses may help.
+    /// Whether giving back what is idle may help.
     fileprivate var isShortage: Bool {
         switch code {
-        case .noSpace, .entryLimit, .lockedMemoryLimit, .regionCapacity: true
+        // A range in quarantine holds one of the space's regions.
+        case .noSpace, .regionCapacity, .entryLimit, .lockedMemoryLimit, .hostMemory: true
+        default: false
+        }
+    }
+
+    /// Smaller extents take less memory and smaller holes, and more entries.
+    fileprivate var isEasedBySmallExtents: Bool {
+        switch code {
+        case .noSpace, .lockedMemoryLimit, .hostMemory: true
         default: false
         }
     }

@@ -1,56 +1,59 @@
 internal import VhostVDPA
 
 extension DomainState {
-    /// Whether something is mapped that no region lives in.
-    var holdsUnused: Bool {
-        !quarantine.isEmpty
-            || extentOfSlot.contains { $0.map { $0.carver != nil && $0.liveRegions == 0 } ?? false }
-    }
-
-    /// Unmaps quarantine, and shared extents in which nothing lives.
+    /// Unmaps shared extents in which nothing lives.
     mutating func trim() throws(DMAError) -> [Extent] {
         try requireOpen()
         var released = try flush()
-        let empty = liveExtents().filter { $0.carver != nil && $0.liveRegions == 0 }
+        let empty = emptyExtents()
         if !empty.isEmpty { released += try unmapNow(empty) }
         return released
+    }
+
+    /// Shared extents that are kept for reuse.
+    func emptyExtents() -> [Extent] {
+        liveExtents().filter { $0.carver != nil && $0.liveRegions == 0 }
     }
 
     /// Every known mapping goes and the live ones come back, on every target.
     mutating func remap() throws(DMAError) -> [Extent] {
         try requireOpen()
         let live = liveExtents()
+        var failures: [TargetFailure] = []
         for target in targets {
-            do throws(VhostError) {
-                try target.rebuild(live: live, gone: quarantine)
-            } catch {
-                throw DMAError(error)
+            if let failure = target.rebuild(live: live, gone: quarantine) {
+                failures.append(failure)
             }
+        }
+        if let first = failures.first {
+            let lost = failures.reduce(0) { $0 + $1.lost.count }
+            counters.lostExtents = UInt64(lost)
+            throw DMAError(first.cause).withIncompleteRemap(lost)
         }
         counters.lostExtents = 0
         return releaseQuarantine()
     }
 
-    /// The last call: unmaps everything, however the device answers.
+    /// The last call: unmaps everything.
     ///
-    /// - Returns: what is to be released; nil where the domain was closed before.
-    mutating func close() -> [Extent]? {
+    /// - Returns: what was mapped; nil where the domain was closed before.
+    mutating func close() -> ClosedExtents? {
         guard !isClosed else { return nil }
         isClosed = true
-        let all = liveExtents() + quarantine
+        var closed = ClosedExtents(extents: liveExtents() + quarantine, areUnmapped: true)
         for target in targets {
-            // A refusal changes nothing here: the file closes next, and the kernel unmaps all.
-            _ = target.revert(all.map { MapMessage.map($0) })
+            let undone = target.revert(closed.extents.map { MapMessage.map($0) })
+            if undone != nil { closed.areUnmapped = false }
         }
-        forget(all)
-        return all
+        forget(closed.extents)
+        return closed
     }
 
     /// After the last unmap: no region has a name, no figure a value.
     private mutating func forget(_ all: [Extent]) {
         var named: [RegionID] = []
         // A pending one belongs to a batch that is still being collected, which gives it back.
-        regions.forEach { id, record in if record.state == .live { named.append(id) } }
+        regions.visit { id, record in if record.state == .live { named.append(id) } }
         for id in named { regions.give(id) }
         for target in targets { target.forgetMappings() }
         for extent in all {
@@ -71,5 +74,23 @@ extension DomainState {
         } else {
             unwind { try space.free(handle) }
         }
+    }
+}
+
+/// What a closed domain leaves.
+struct ClosedExtents {
+    var extents: [Extent]
+    /// Whether every device has confirmed that it lets go. Else the memory must not be given back
+    /// before the device's file is closed, with which the kernel unmaps everything.
+    var areUnmapped: Bool
+}
+
+extension DMAError {
+    fileprivate func withIncompleteRemap(_ lost: Int) -> DMAError {
+        DMAError(
+            .undoIncomplete,
+            message + " \(lost) mappings may be missing on the device; quarantine is kept.",
+            remedy: "Remove the cause, and call remap() again before the device runs.",
+            errno: errno)
     }
 }

@@ -15,8 +15,8 @@ extension DomainState {
             }
         case .register(let id, let memory, let placement, let access, let isolation):
             try planRegistered(id, memory, placement, access, isolation, &transaction)
-        case .free(let id):
-            try planFree(id, &transaction)
+        case .free(let id, let byOwner):
+            try planFree(id, byOwner: byOwner, &transaction)
         }
     }
 
@@ -28,11 +28,21 @@ extension DomainState {
     ) throws(DMAError) {
         // Safe: the address is only a number here; the extent keeps the memory alive.
         let address = unsafe UInt(bitPattern: memory.memory.baseAddress)
-        let size = UInt64(memory.memory.byteCount)
+        // A place that the caller chose is exactly as large as asked, whatever pages could be had:
+        // its neighbours may be taken. Elsewhere the last large page is mapped as a whole.
+        var size = wanted.placement.isChosen ? byteCount : UInt64(memory.memory.byteCount)
         let pageSize = UInt64(memory.memory.pageSize.byteCount)
-        let placed = try place(
-            size, address: address, placement: wanted.placement, alignment: wanted.alignment,
-            largePage: pageSize)
+        let placed: IOVAAllocation
+        do throws(DMAError) {
+            placed = try place(
+                size, address: address, placement: wanted.placement, alignment: wanted.alignment,
+                largePage: pageSize)
+        } catch  where error.code == .noSpace && size > byteCount {
+            size = byteCount
+            placed = try place(
+                size, address: address, placement: wanted.placement, alignment: wanted.alignment,
+                largePage: pageSize)
+        }
         let extent = Extent(
             range: placed.range, address: address, access: wanted.access, memory: memory,
             carver: nil, handle: placed.handle,
@@ -102,7 +112,8 @@ extension DomainState {
         if targets.allSatisfy({ !$0.device.pinsMemory }) {
             return EntryBounds(lower: areas, upper: areas)
         }
-        return EntryBounds(lower: 1, upper: max(areas, Int(clamping: byteCount / pageSize)))
+        let pages = byteCount / pageSize + (byteCount % pageSize == 0 ? 0 : 1)
+        return EntryBounds(lower: 1, upper: max(areas, Int(clamping: pages)))
     }
 
     // MARK: a part of a shared extent
@@ -123,7 +134,7 @@ extension DomainState {
         do throws(IOVASpaceError) {
             carved = try carve(byteCount, wanted.alignment, in: window, from: carver)
         } catch .noSpace {
-            try addExtent(to: carver, for: byteCount, wanted, &transaction)
+            try addExtent(to: carver, byteCount, wanted, &transaction)
         } catch {
             throw DMAError(error)
         }
@@ -143,8 +154,6 @@ extension DomainState {
                 transaction.unclean.append((address: address, byteCount: Int(size)))
             }
             extent.dirtyByteCount = max(extent.dirtyByteCount, offset + size)
-            // An earlier operation of the batch may have emptied it: it is in use again.
-            transaction.retiring.removeAll { $0 === extent }
             record(
                 id, place.range, address: address, place.handle, extent, isCarved: true,
                 &transaction)
@@ -173,27 +182,31 @@ extension DomainState {
         }
     }
 
-    /// Backs and places another shared extent, large enough for what the batch still wants.
+    /// Backs and places another shared extent, large enough for what the batch still wants; where
+    /// the range has no room for that, one for this region alone.
     private mutating func addExtent(
-        to carver: Carver, for byteCount: UInt64, _ wanted: AllocationOptions,
+        to carver: Carver, _ byteCount: UInt64, _ wanted: AllocationOptions,
         _ transaction: inout MapTransaction
     ) throws(DMAError) {
-        // The extent itself is aligned as the region wants to be, so that it fits at its start.
-        let size = carver.nextExtentByteCount(
-            region: Int(byteCount),
-            wanted: transaction.carvedBytesToCome[carver.key, default: 0])
+        let size =
+            transaction.isTight
+            ? carver.smallestExtentByteCount(region: Int(byteCount))
+            : carver.nextExtentByteCount(
+                region: Int(byteCount),
+                wanted: transaction.carvedBytesToCome[carver.key, default: 0])
+        let alignment = max(wanted.alignment, UInt64(Carver.smallestExtent))
         do throws(DMAError) {
-            try addExtent(to: carver, size, wanted, &transaction)
-        } catch  where error.code == .noSpace {
-            // No hole for a large one: one that holds just this region may still fit.
-            guard size > byteCount else { throw error }
-            try addExtent(to: carver, Int(byteCount), wanted, &transaction)
+            try addExtent(to: carver, size, alignment, wanted, isExact: false, &transaction)
+        } catch  where error.code == .noSpace && transaction.isTight {
+            try addExtent(
+                to: carver, Int(byteCount), wanted.alignment, wanted, isExact: true, &transaction)
         }
     }
 
+    /// - Parameter isExact: whether no more than `size` is mapped, whatever pages are behind it.
     private mutating func addExtent(
-        to carver: Carver, _ size: Int, _ wanted: AllocationOptions,
-        _ transaction: inout MapTransaction
+        to carver: Carver, _ size: Int, _ alignment: UInt64, _ wanted: AllocationOptions,
+        isExact: Bool, _ transaction: inout MapTransaction
     ) throws(DMAError) {
         let box: MemoryBox
         do throws(HostMemoryError) {
@@ -206,12 +219,10 @@ extension DomainState {
         }
         // Safe: the address is only a number here; the extent keeps the memory alive.
         let address = unsafe UInt(bitPattern: box.memory.baseAddress)
-        let bytes = UInt64(box.memory.byteCount)
+        let bytes = isExact ? UInt64(size) : UInt64(box.memory.byteCount)
         let pageSize = UInt64(box.memory.pageSize.byteCount)
         let placed = try place(
-            bytes, address: address, placement: wanted.placement,
-            alignment: max(
-                wanted.alignment, min(UInt64(Carver.smallestExtent), bytes & (0 &- bytes))),
+            bytes, address: address, placement: wanted.placement, alignment: alignment,
             largePage: pageSize)
         let extent = Extent(
             range: placed.range, address: address, access: wanted.access, memory: box,
@@ -232,11 +243,13 @@ extension DomainState {
     // MARK: freeing
 
     private mutating func planFree(
-        _ id: RegionID, _ transaction: inout MapTransaction
+        _ id: RegionID, byOwner: Bool, _ transaction: inout MapTransaction
     ) throws(DMAError) {
         guard let record = regions.record(id), record.state == .live else {
             throw DMAError(.noSuchRegion)
         }
+        guard byOwner || !record.isOwned else { throw DMAError.owned }
+        try requireNoRing(in: record.range, &transaction)
         regions.update(id) { $0.state = .freeing }
         transaction.freed.append(id)
         let extent = extent(of: record)
@@ -248,6 +261,25 @@ extension DomainState {
             return
         }
         transaction.retiring.append(extent)
+    }
+
+    /// The device uses an enabled ring at any moment, and the next region would lie under it.
+    private func requireNoRing(
+        in range: IOVARange, _ transaction: inout MapTransaction
+    ) throws(DMAError) {
+        let rings: [IOVARange]
+        if let known = transaction.ringsInUse {
+            rings = known
+        } else {
+            rings = targets.flatMap {
+                $0.device.enabledRings(addressSpace: $0.addressSpace)
+            }
+            transaction.ringsInUse = rings
+        }
+        guard let ring = rings.first(where: { $0.overlaps(range) }) else { return }
+        throw DMAError(
+            .unsafeControl, "The region \(range) holds part of an enabled ring at \(ring).",
+            remedy: "Disable the queue or reset the device first.", range: ring)
     }
 
     // MARK: bookkeeping
@@ -279,6 +311,13 @@ extension DomainState {
 }
 
 extension DMAError {
+    /// A pool that uses the region would hand out somebody else's addresses.
+    static var owned: DMAError {
+        DMAError(
+            .invalidArgument, "A DMARegion owns this region.",
+            remedy: "Free it through its owner, or `relinquish()` it first.")
+    }
+
     static let noSuchRegionRemedy = "Use an ID until its region is freed, once."
 
     init(_ code: Code) {

@@ -55,7 +55,8 @@ enum Layout {
         let first = padded & ~4095
         // One behind the last whole page, minus 1; a range that ends with 2^64-1 keeps its end.
         let last = range.last.rawValue == .max ? .max : ((range.last.rawValue + 1) & ~4095) &- 1
-        guard !overflow, first <= last, last >= 4095 else { return nil }
+        // Below the first page's end `last` has wrapped.
+        guard !overflow, range.last.rawValue >= 4095, first <= last else { return nil }
         return IOVARange(first: first, last: last)
     }
 

@@ -5,7 +5,13 @@ enum BatchOperation {
     /// `memory` is nil where the region is carved from a shared extent.
     case allocate(RegionID, byteCount: UInt64, AllocationOptions, memory: MemoryBox?)
     case register(RegionID, ExternalRange, Placement, DMAAccess, Isolation)
-    case free(RegionID)
+    case free(RegionID, byOwner: Bool)
+
+    /// Whether it is a region to be carved from a shared extent.
+    var isCarved: Bool {
+        if case .allocate(_, _, _, nil) = self { return true }
+        return false
+    }
 }
 
 /// The caller's memory, as it was found when it was registered.
@@ -21,11 +27,16 @@ struct ExternalRange {
 /// Everything in it can be taken back by `DomainState.abort`; nothing of it is visible before
 /// `DomainState.publish`.
 struct MapTransaction {
+    /// Whether shared extents are to be no larger than they must: something is short.
+    var isTight = false
     /// New extents, in the order in which they were planned.
     var newExtents: [Extent] = []
     /// Regions that were placed, with their carver where they were carved.
     var placed: [RegionID] = []
     var freed: [RegionID] = []
+    /// What enabled rings take of the address spaces: looked up with the first free, and true
+    /// until the domain's lock is let go (see `VDPADevice.handOver`).
+    var ringsInUse: [IOVARange]?
     /// Extents whose last region the batch frees.
     var retiring: [Extent] = []
     /// Extents to be unmapped by it: the retiring ones, or quarantine that it flushes.

@@ -82,8 +82,9 @@ extension MappingTarget {
                 var failure = TargetFailure(cause: error)
                 if done < list.count, case .map(let extent) = list[done] { failure.extent = extent }
                 // A message that the kernel refused has done nothing, and an INVALIDATE for it
-                // could meet what is not this domain's. One whose fate is unknown (a short write,
-                // an undocumented answer) is taken back as well.
+                // could meet what is not this domain's, or be refused itself (Linux 5.19 to 6.3
+                // drop an address space with its last mapping). One whose fate is unknown (a short
+                // write, an undocumented answer) is taken back as well.
                 let suspects = error.code == .messageRefused ? done : min(done + 1, list.count)
                 takeBack(list.prefix(suspects), isBatched, &failure)
                 return failure
@@ -123,8 +124,7 @@ extension MappingTarget {
         // BATCH_BEGIN creates the address space where nothing was ever mapped in it: without it
         // the kernel answers EFAULT to an INVALIDATE there.
         let isBatched =
-            wasBatched
-            || device.supportsBatching && succeeds(.batchBegin(asid: addressSpace))
+            wasBatched || device.supportsBatching && succeeds(.batchBegin(asid: addressSpace))
         for message in list.reversed() {
             switch message {
             case .map(let extent):
@@ -195,23 +195,39 @@ extension MappingTarget {
     ///
     /// Extent by extent, because one INVALIDATE much larger than what is mapped crashes unfixed
     /// kernels before 6.2 on the platform-IOMMU path.
-    func rebuild(live: [Extent], gone: [Extent]) throws(VhostError) {
-        let failure: VhostError? = device.batchLock.withLock { _ in
-            do throws(VhostError) {
-                if device.supportsBatching { try mark(.batchBegin(asid: addressSpace)) }
-                for extent in live + gone {
-                    try mark(.invalidate(asid: addressSpace, range: extent.range))
+    ///
+    /// - Returns: nil where the table is right. Else what went wrong first, in `lost` the live
+    ///   extents that are not mapped now, and in `stillMapped` the others that may be.
+    func rebuild(live: [Extent], gone: [Extent]) -> TargetFailure? {
+        device.batchLock.withLock { _ in
+            var failure: TargetFailure?
+            func done(_ message: IOTLBMessage) -> Bool {
+                do throws(VhostError) {
+                    try mark(message)
+                    return true
+                } catch {
+                    if failure == nil { failure = TargetFailure(cause: error) }
+                    return false
                 }
-                for extent in live { try mark(update(extent)) }
-                if device.supportsBatching { try mark(.batchEnd(asid: addressSpace)) }
-                return nil
-            } catch {
-                // A batch left open would keep the next change from the device.
-                if isBatchOpen { _ = succeeds(.batchEnd(asid: addressSpace)) }
-                return error
             }
+            let isBatched = device.supportsBatching
+            if isBatched, !done(.batchBegin(asid: addressSpace)) {
+                failure?.stillMapped = gone
+                return failure
+            }
+            for extent in gone where !done(.invalidate(asid: addressSpace, range: extent.range)) {
+                failure?.stillMapped.append(extent)
+            }
+            // One that is refused here is there still, and so its UPDATE is refused below.
+            for extent in live { _ = done(.invalidate(asid: addressSpace, range: extent.range)) }
+            for extent in live where !done(update(extent)) { failure?.lost.append(extent) }
+            // Without its end the device has the old table, and the batch swallows the next.
+            if isBatched, !done(.batchEnd(asid: addressSpace)) {
+                failure?.stillMapped = gone
+                failure?.lost = live
+            }
+            return failure
         }
-        if let failure { throw failure }
     }
 }
 

@@ -39,6 +39,14 @@ public enum Placement: Hashable, Sendable {
     case within(IOVARange)
     /// At the IOVA that equals the memory's address.
     case identity
+
+    /// Whether the address is the caller's choice.
+    var isChosen: Bool {
+        switch self {
+        case .fixed, .identity: true
+        case .anywhere, .within: false
+        }
+    }
 }
 
 /// Whether a region may share its mapping with others.

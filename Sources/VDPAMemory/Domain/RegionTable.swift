@@ -1,5 +1,12 @@
+internal import Synchronization
+
 /// Names a region where its owner cannot be stored: in arrays, and across the C ABI.
+///
+/// It says of which domain as well, so that an ID given to the wrong domain names nothing there
+/// instead of a region of somebody else.
 public struct RegionID: Hashable, Sendable {
+    /// The number of the domain's table in this process.
+    let table: UInt32
     let slot: UInt32
     let generation: UInt32
 }
@@ -15,6 +22,8 @@ struct RegionRecord {
     }
 
     var state = State.pending
+    /// Whether a `DMARegion` owns it: then nobody else may free it.
+    var isOwned = false
     var access = DMAAccess.readWrite
     /// Whether the range is part of a shared extent, and `handle` one of its carver's space.
     var isCarved = false
@@ -38,6 +47,10 @@ struct RegionTable: ~Copyable {
         var nextFree: UInt32
     }
 
+    /// Of all tables that the process has had; wraps after 2^32 of them.
+    private static let tableCount = Atomic<UInt32>(0)
+
+    private let number: UInt32
     private let slots: UnsafeMutablePointer<Slot>
     let capacity: Int
     private(set) var count = 0
@@ -45,6 +58,7 @@ struct RegionTable: ~Copyable {
     private var freeHead = UInt32.max
 
     init(capacity: Int) {
+        number = RegionTable.tableCount.wrappingAdd(1, ordering: .relaxed).newValue
         unsafe slots = .allocate(capacity: capacity)
         self.capacity = capacity
     }
@@ -62,13 +76,14 @@ struct RegionTable: ~Copyable {
             unsafe freeHead = slots[Int(index)].nextFree
             unsafe slots[Int(index)].generation &+= 1
             unsafe slots[Int(index)].record = RegionRecord()
-            return unsafe RegionID(slot: index, generation: slots[Int(index)].generation)
+            let generation = unsafe slots[Int(index)].generation
+            return RegionID(table: number, slot: index, generation: generation)
         }
         let index = frontier
         frontier += 1
         unsafe (slots + Int(index)).initialize(
             to: Slot(record: RegionRecord(), generation: 1, nextFree: .max))
-        return RegionID(slot: index, generation: 1)
+        return RegionID(table: number, slot: index, generation: 1)
     }
 
     /// Returns a slot. The ID names nothing from now on.
@@ -81,7 +96,7 @@ struct RegionTable: ~Copyable {
     }
 
     func contains(_ id: RegionID) -> Bool {
-        guard id.slot < frontier, id.generation & 1 == 1 else { return false }
+        guard id.table == number, id.slot < frontier, id.generation & 1 == 1 else { return false }
         return unsafe slots[Int(id.slot)].generation == id.generation
     }
 
@@ -96,11 +111,12 @@ struct RegionTable: ~Copyable {
         unsafe change(&slots[Int(id.slot)].record)
     }
 
-    func forEach(_ body: (RegionID, RegionRecord) -> Void) {
+    func visit(_ body: (RegionID, RegionRecord) -> Void) {
         for index in 0..<frontier {
             let slot = unsafe slots[Int(index)]
             if slot.generation & 1 == 1 {
-                body(RegionID(slot: index, generation: slot.generation), slot.record)
+                let id = RegionID(table: number, slot: index, generation: slot.generation)
+                body(id, slot.record)
             }
         }
     }

@@ -37,10 +37,12 @@ public struct DMAStatistics: Hashable, Sendable {
 
     init(_ state: borrowing DomainState) {
         let live = state.liveExtents()
+        let isClosed = state.isClosed
         var bytes: UInt64 = 0
         var count = 0
-        state.regions.forEach { _, record in
-            guard record.state == .live else { return }
+        state.regions.visit { _, record in
+            // A closed domain's records name nothing any more.
+            guard record.state == .live, !isClosed else { return }
             count += 1
             bytes += record.byteCount
         }

@@ -1,9 +1,17 @@
-import IOVAAllocator
+import VDPAMemory
+import VDPASimulator
 
-// Uses the public interface only, as any package outside this one would.
-let buffer = IOVARange(first: IOVA(0x20_0000), byteCount: 0x20_0000)
-let device = IOVARange(first: 0x1000, last: 0xffff_ffff)
-guard let buffer, device.contains(buffer), !buffer.contains(IOVA(0x40_0000)) else {
-    fatalError("a range of 2 MiB at 2 MiB is not what it should be")
+// The README's five lines, on a simulated device: the public interface only, as any package
+// outside this one would use it.
+
+func run() throws {
+    let device = try VDPADevice.simulated()
+    let domain = try DMADomain(device)
+    let region = try domain.allocate(byteCount: 64 << 20)
+    let pool = try DMABufferPool(region, bufferSize: 2048)
+    guard let buffer = pool.take() else { fatalError("a new pool has no buffer") }
+    print("consumer: a buffer at \(buffer.iova), inside \(domain.range)")
+    pool.give(buffer)
 }
-print("consumer: \(buffer) lies in \(device)")
+
+try run()

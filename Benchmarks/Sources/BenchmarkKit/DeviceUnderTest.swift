@@ -1,0 +1,40 @@
+internal import VDPAMemory
+internal import VDPASimulator
+
+/// The device that `--device` names, or the simulated one.
+///
+/// Opened anew for every repetition: whatever a domain keeps of earlier work, mapped extents for
+/// one, must not make the next measurement cheaper.
+struct DeviceUnderTest {
+    let path: String?
+
+    func openDomain() throws(BenchmarkError) -> DMADomain {
+        let device = try open()
+        do {
+            return try DMADomain(device)
+        } catch {
+            throw BenchmarkError("\(device.name): \(error)")
+        }
+    }
+
+    /// Pages of 4 KiB that the device's table certainly holds; nil for no limit.
+    func entryLimit() throws(BenchmarkError) -> Int? { try open().entryLimit }
+
+    private func open() throws(BenchmarkError) -> VDPADevice {
+        do {
+            guard let path else { return try VDPADevice.simulated() }
+            return try VDPADevice(path: path)
+        } catch {
+            throw BenchmarkError("\(path ?? "the simulated device"): \(error)")
+        }
+    }
+}
+
+extension DMADomain {
+    /// Every write to the device so far: updates, invalidations, batch begins and ends.
+    var messageCount: Int {
+        let statistics = self.statistics
+        return Int(statistics.updateMessages) + Int(statistics.invalidateMessages)
+            + Int(statistics.batchMessages)
+    }
+}

@@ -1,0 +1,60 @@
+// The tables of the suites. Their columns are a choice from what the JSON holds.
+
+extension Table {
+    public static var allocator: Table {
+        Table(
+            title: [
+                "allocator: nanoseconds per free + allocate (W1, W2), region (W3), look-up (W4)",
+                "median, mean: of blocks, best repetition; worst: the slowest repetition's median",
+                "p50 to max: of single operations, the cost of row `timer` included",
+                "x chase, x floor: the median over those rows' at the same n",
+            ],
+            columns: [
+                name(width: 12), count("n", width: 8),
+                figure("median") { $0.medianNs }, figure("mean") { $0.meanNs },
+                figure("worst") { $0.worstMedianNs },
+                figure("p50", width: 7, decimals: 0) { $0.percentiles?.p50 },
+                figure("p99", width: 7, decimals: 0) { $0.percentiles?.p99 },
+                figure("p99.9", width: 7, decimals: 0) { $0.percentiles?.p999 },
+                figure("max", width: 9, decimals: 0) { $0.percentiles?.max },
+                figure("failures", decimals: 0) {
+                    $0.suite == "reference" ? nil : Double($0.failures)
+                },
+                figure("span/live", width: 9, decimals: 3) { $0.spanOverLive },
+                figure("B/region") { $0.residentBytesPerRegion },
+                figure("x chase", width: 7) { $0.ratioToChase },
+                figure("x floor", width: 7) { $0.ratioToFloor },
+            ])
+    }
+
+    public static var map: Table {
+        Table(
+            title: ["map: microseconds per region; messages: writes to the device, all regions"],
+            columns: [
+                name(width: 24), count("regions", width: 9),
+                figure("median", width: 10, decimals: 3, unit: 1e3) { $0.medianNs },
+                figure("mean", width: 10, decimals: 3, unit: 1e3) { $0.meanNs },
+                figure("worst", width: 10, decimals: 3, unit: 1e3) { $0.worstMedianNs },
+                messages(width: 9),
+                figure("per region", width: 11, decimals: 4) {
+                    Double($0.messages) / Double(max($0.n, 1))
+                },
+            ])
+    }
+
+    public static var memory: Table {
+        Table(
+            title: [
+                "memory: milliseconds per GiB populated",
+                "populate: MADV_POPULATE_WRITE of a memfd by itself (transparent: and"
+                    + " MADV_COLLAPSE); domain: through DMADomain.allocate",
+            ],
+            columns: [
+                name(width: 26), count("MiB", width: 8, unit: 1 << 20),
+                figure("median", width: 9, unit: 1e6) { $0.medianNs },
+                figure("mean", width: 9, unit: 1e6) { $0.meanNs },
+                figure("worst", width: 9, unit: 1e6) { $0.worstMedianNs },
+                messages(width: 9),
+            ])
+    }
+}

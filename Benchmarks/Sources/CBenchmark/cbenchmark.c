@@ -1,0 +1,98 @@
+#define _GNU_SOURCE
+#include "cbenchmark.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MFD_HUGETLB
+#define MFD_HUGETLB 0x0004U
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* Linux 6.1 */
+#endif
+
+#define HUGE_SHIFT_POSITION 26 /* MFD_HUGE_SHIFT */
+#define TRANSPARENT_ALIGNMENT ((size_t)2 << 20)
+
+uint64_t cbench_monotonic_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void cbench_trim_heap(void)
+{
+	malloc_trim(0);
+}
+
+/* A 2 MiB-aligned mapping: MADV_COLLAPSE of a memfd needs address and offset congruent. */
+static void *map_aligned(size_t byte_count, int descriptor)
+{
+	size_t reserved = byte_count + TRANSPARENT_ALIGNMENT;
+	char *base = mmap(NULL, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (base == MAP_FAILED)
+		return MAP_FAILED;
+	char *start = (char *)(((uintptr_t)base + TRANSPARENT_ALIGNMENT - 1) &
+			       ~(uintptr_t)(TRANSPARENT_ALIGNMENT - 1));
+	if (start > base)
+		munmap(base, (size_t)(start - base));
+	char *end = start + byte_count;
+	if (end < base + reserved)
+		munmap(end, (size_t)(base + reserved - end));
+	void *mapping = mmap(start, byte_count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			     descriptor, 0);
+	if (mapping == MAP_FAILED) {
+		int error = errno;
+		munmap(start, byte_count);
+		errno = error;
+	}
+	return mapping;
+}
+
+int cbench_map(size_t byte_count, unsigned int huge_page_shift, void **mapping)
+{
+	unsigned int flags = MFD_CLOEXEC;
+	if (huge_page_shift)
+		flags |= MFD_HUGETLB | (huge_page_shift << HUGE_SHIFT_POSITION);
+	int descriptor = memfd_create("vdpa-bench", flags);
+	if (descriptor < 0)
+		return -errno;
+	void *address = MAP_FAILED;
+	if (ftruncate(descriptor, (off_t)byte_count) == 0)
+		address = huge_page_shift ? mmap(NULL, byte_count, PROT_READ | PROT_WRITE,
+						 MAP_SHARED, descriptor, 0)
+					  : map_aligned(byte_count, descriptor);
+	int error = errno;
+	close(descriptor);
+	if (address == MAP_FAILED)
+		return -error;
+	*mapping = address;
+	return 0;
+}
+
+int cbench_unmap(void *mapping, size_t byte_count)
+{
+	return munmap(mapping, byte_count) ? -errno : 0;
+}
+
+int cbench_populate(void *mapping, size_t byte_count)
+{
+	return madvise(mapping, byte_count, MADV_POPULATE_WRITE) ? -errno : 0;
+}
+
+int cbench_advise_huge(void *mapping, size_t byte_count)
+{
+	return madvise(mapping, byte_count, MADV_HUGEPAGE) ? -errno : 0;
+}
+
+int cbench_collapse(void *mapping, size_t byte_count)
+{
+	return madvise(mapping, byte_count, MADV_COLLAPSE) ? -errno : 0;
+}

@@ -1,0 +1,69 @@
+internal import ArgumentParser
+
+/// Options of every suite.
+struct CommonOptions: ParsableArguments {
+    @Option(help: "A vhost-vdpa device, such as /dev/vhost-vdpa-0. Simulated where not given.")
+    var device: String?
+
+    @Option(help: "Write the machine and all rows to this file as JSON.")
+    var json: String?
+
+    @Flag(help: "A smoke run of under 20 seconds: every path, no figure to rely on.")
+    var quick = false
+
+    @Option(help: "The seed of every random choice.")
+    var seed: UInt64 = 42
+
+    @Option(help: "Runs of each case; the best one is the row (default 3, with --quick 1).")
+    var repetitions: Int?
+
+    func validate() throws {
+        if let repetitions, repetitions < 1 {
+            throw ValidationError("--repetitions is at least 1.")
+        }
+    }
+}
+
+/// Sizes of the suite `allocator`.
+struct AllocatorSizes: ParsableArguments {
+    @Option(
+        name: .customLong("n"), parsing: .upToNextOption,
+        help: "Live regions (default 1000 10000 100000 1000000; with --quick 1000 10000).")
+    var slotCounts: [Int] = []
+
+    @Option(help: "Steps timed in blocks of 256.")
+    var steps: Int?
+
+    @Option(help: "Steps timed one by one.")
+    var singleSteps: Int?
+
+    @Option(help: "Seconds after which a phase is cut.")
+    var phaseSeconds: Double?
+
+    func validate() throws {
+        if let phaseSeconds, !(phaseSeconds > 0 && phaseSeconds <= 3600) {
+            throw ValidationError("--phase-seconds is above 0 and at most 3600.")
+        }
+        if let singleSteps, singleSteps < 0 {
+            throw ValidationError("--single-steps is not negative.")
+        }
+    }
+}
+
+/// Sizes of the suite `memory`.
+struct MemorySizes: ParsableArguments {
+    @Option(help: "MiB populated per page size (default 1024; with --quick 64).")
+    var mebibytes: Int?
+
+    func validate() throws {
+        if let mebibytes, !(1...(1 << 30)).contains(mebibytes) {
+            throw ValidationError("--mebibytes is at least 1 and at most 2^30.")
+        }
+    }
+}
+
+/// Sizes of the suite `map`.
+struct MapSizes: ParsableArguments {
+    @Option(help: "Regions of 4 KiB mapped per way (default 1000; with --quick 200).")
+    var regions: Int?
+}

@@ -1,0 +1,74 @@
+internal import BenchmarkKit
+internal import Glibc
+
+/// One invocation: the machine, the clock, and the rows so far, printed as they come.
+final class Session {
+    let clock: TickClock
+    let machine: Machine
+    private let common: CommonOptions
+    private var report: Report
+
+    init(_ common: CommonOptions) throws {
+        self.common = common
+        clock = .calibrated()
+        machine = Machine(devicePath: common.device, seed: common.seed, clock: clock)
+        report = Report(machine: machine)
+        // Before minutes of work, not after them.
+        if let path = common.json { try report.write(to: path) }
+        print("vdpa-bench on \(machine.summary)")
+        print(machine.setting)
+    }
+
+    private func open(_ table: Table) -> (BenchmarkResult) -> Void {
+        print("\n" + table.header)
+        return { [self] result in
+            print(table.row(result))
+            // Rows show as they come through a pipe, too, and outlive a crash of a later case.
+            fflush(nil)
+            report.results.append(result)
+        }
+    }
+
+    func runAllocator(_ sizes: AllocatorSizes) throws {
+        var options = AllocatorOptions()
+        if common.quick { options.makeQuick() }
+        options.seed = common.seed
+        if let repetitions = common.repetitions { options.repetitions = repetitions }
+        if !sizes.slotCounts.isEmpty { options.slotCounts = sizes.slotCounts }
+        if let steps = sizes.steps { options.blockSteps = steps }
+        if let steps = sizes.singleSteps { options.singleSteps = steps }
+        if let seconds = sizes.phaseSeconds { options.phaseSeconds = seconds }
+        try AllocatorSuite.run(options, clock: clock, report: open(.allocator))
+    }
+
+    func runMemory(_ sizes: MemorySizes) throws {
+        var options = MemoryOptions()
+        if common.quick { options.makeQuick() }
+        if let repetitions = common.repetitions { options.repetitions = repetitions }
+        if let mebibytes = sizes.mebibytes { options.byteCount = mebibytes << 20 }
+        let report = open(.memory)
+        func unavailable(_ name: String, _ reason: String) {
+            print("\(name): not available: \(reason)")
+        }
+        MemorySuite.runBaseline(
+            options, machine: machine, clock: clock, report: report, unavailable: unavailable)
+        try MemorySuite.runThroughDomain(
+            options, devicePath: common.device, machine: machine, clock: clock, report: report,
+            unavailable: unavailable)
+    }
+
+    func runMap(_ sizes: MapSizes) throws {
+        var options = MapOptions()
+        if common.quick { options.makeQuick() }
+        options.devicePath = common.device
+        if let repetitions = common.repetitions { options.repetitions = repetitions }
+        if let regions = sizes.regions { options.regions = regions }
+        try MapSuite.run(options, clock: clock, report: open(.map))
+    }
+
+    func finish() throws {
+        guard let path = common.json else { return }
+        try report.write(to: path)
+        print("\n\(report.results.count) rows written to \(path)")
+    }
+}

@@ -1,0 +1,74 @@
+internal import ArgumentParser
+
+@main
+struct VDPABench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "vdpa-bench",
+        abstract: "Measures the IOVA allocator, mapping, and backing memory.",
+        subcommands: [
+            AllocatorCommand.self, MapCommand.self, MemoryCommand.self, AllCommand.self,
+        ],
+        defaultSubcommand: AllCommand.self)
+}
+
+struct AllocatorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "allocator",
+        abstract: "The IOVA space alone: churn (W1, W2), fill and drain (W3), look-up (W4).")
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var sizes: AllocatorSizes
+
+    func run() throws {
+        let session = try Session(common)
+        try session.runAllocator(sizes)
+        try session.finish()
+    }
+}
+
+struct MapCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "map",
+        abstract: "Small regions mapped one by one, in one batch, in coalesced extents.")
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var sizes: MapSizes
+
+    func run() throws {
+        let session = try Session(common)
+        try session.runMap(sizes)
+        try session.finish()
+    }
+}
+
+struct MemoryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "memory", abstract: "Populating backing memory, per page size.")
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var sizes: MemorySizes
+
+    func run() throws {
+        let session = try Session(common)
+        try session.runMemory(sizes)
+        try session.finish()
+    }
+}
+
+struct AllCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "all", abstract: "Every suite, one after the other.")
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var allocator: AllocatorSizes
+    @OptionGroup var map: MapSizes
+    @OptionGroup var memory: MemorySizes
+
+    func run() throws {
+        let session = try Session(common)
+        try session.runAllocator(allocator)
+        try session.runMap(map)
+        try session.runMemory(memory)
+        try session.finish()
+    }
+}

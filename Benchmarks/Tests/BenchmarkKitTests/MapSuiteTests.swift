@@ -1,0 +1,33 @@
+import Testing
+
+@testable import BenchmarkKit
+
+struct MapSuiteTests {
+    @Test func eachWayHasItsRowsAndSharingSavesMessages() throws {
+        var options = MapOptions()
+        (options.regions, options.repetitions) = (64, 1)
+        var rows: [BenchmarkResult] = []
+        try MapSuite.run(options, clock: .calibrated()) { rows.append($0) }
+        #expect(
+            rows.map(\.caseName) == [
+                "map-one-by-one", "unmap-one-by-one", "map-batch", "unmap-batch",
+                "map-coalesced", "unmap-coalesced", "map-extents", "unmap-extents",
+            ])
+        let messages = Dictionary(uniqueKeysWithValues: rows.map { ($0.caseName, $0.messages) })
+        let oneByOne = try #require(messages["map-one-by-one"])
+        #expect(oneByOne >= 64)
+        #expect(try #require(messages["map-batch"]) <= 64 + 2)
+        #expect(try #require(messages["map-extents"]) < 64)
+        #expect(rows.allSatisfy { $0.n == 64 && $0.medianNs > 0 })
+        #expect(rows[0].percentiles != nil)
+    }
+
+    @Test func missingDeviceIsNamed() {
+        var options = MapOptions()
+        options.devicePath = "/dev/vhost-vdpa-none"
+        let error = #expect(throws: BenchmarkError.self) {
+            try MapSuite.run(options, clock: .calibrated()) { _ in }
+        }
+        #expect(error?.description.contains("/dev/vhost-vdpa-none") == true)
+    }
+}

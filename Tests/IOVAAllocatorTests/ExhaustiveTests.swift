@@ -1,0 +1,154 @@
+import IOVAAllocator
+import TestSupport
+import Testing
+
+/// Every sequence of operations on a space of 8 pages, against a bitmap.
+///
+/// The usual depth keeps `swift test` quick. `VDPA_EXHAUSTIVE_DEPTH=6` with
+/// `swift test -c release --filter ExhaustiveTests` is the long form: minutes.
+@Suite struct ExhaustiveTests {
+    typealias Step = @Sendable (borrowing SpaceModel<BitmapOracle>) -> SpaceOperation
+
+    /// 8 pages: at the bottom, at the top, and of 2^61 bytes each, which is all there is.
+    enum Place: CaseIterable {
+        case bottom, top, everything
+
+        var oracle: BitmapOracle {
+            switch self {
+            case .bottom: BitmapOracle(base: 0, granule: 4096, pageCount: 8)
+            case .top: BitmapOracle(base: 0 &- 8 * 4096, granule: 4096, pageCount: 8)
+            case .everything: BitmapOracle(base: 0, granule: 1 << 61, pageCount: 8)
+            }
+        }
+    }
+
+    static let depth = TestKnobs.count("VDPA_EXHAUSTIVE_DEPTH", 4)
+
+    @Test(
+        "every sequence of allocations and frees agrees with the bitmap", arguments: Place.allCases)
+    func allocationsAndFrees(place: Place) throws {
+        try walk(
+            place,
+            [
+                allocate(1), allocate(3), allocate(1, .highest), allocate(2, .highest),
+                allocate(1, aligned: 4), allocate(2, .highest, aligned: 2),
+                within(1...4, 2, .lowest), within(3...6, 1, .highest),
+                fixed(0), fixed(5),
+                freeAt(0), freeAt(2), freeAt(7),
+                { .free($0.live.first?.handle ?? noHandle) },
+                { .free($0.live.last?.handle ?? noHandle) },
+            ])
+    }
+
+    @Test(
+        "every sequence of reservations, ranges and quarantine agrees with the bitmap",
+        arguments: Place.allCases)
+    func reservationsAndRanges(place: Place) throws {
+        try walk(
+            place,
+            [
+                allocate(2), allocate(1, .highest), fixed(2), fixed(4, over: true),
+                { .free($0.live.last?.handle ?? noHandle) },
+                { .quarantine($0.live.last?.handle ?? noHandle) },
+                { .release($0.quarantined.last?.handle ?? noHandle) },
+                reserve(1...3, .placeable), reserve(2...5, .guarded), cancel(1...3, .placeable),
+                cancel(2...5, .guarded), withdraw(0...0), withdraw(3...6), add(0...0), add(4...5),
+            ])
+    }
+
+    private func walk(_ place: Place, _ steps: [Step]) throws {
+        var digits = Array(repeating: 0, count: Self.depth)
+        var firstNew = 0
+        var sequences = 0
+        while true {
+            do {
+                try run(place.oracle, digits.map { steps[$0] }, checkingFrom: firstNew)
+            } catch {
+                throw Mismatch("\(place), steps \(digits): \(error)")
+            }
+            sequences += 1
+            var position = Self.depth - 1
+            while position >= 0, digits[position] == steps.count - 1 {
+                digits[position] = 0
+                position -= 1
+            }
+            if position < 0 { break }
+            digits[position] += 1
+            firstNew = position
+        }
+        let expected = (0..<Self.depth).reduce(1) { product, _ in product * steps.count }
+        #expect(sequences == expected)
+    }
+
+    /// One sequence from the start; what comes before `checkingFrom` was checked before.
+    private func run(
+        _ oracle: BitmapOracle, _ steps: [Step], checkingFrom: Int
+    ) throws {
+        var model = try SpaceModel(
+            oracle: oracle, granule: oracle.granule, regionCapacity: 8, reservationCapacity: 32)
+        try model.apply(.addUsable(IOVARange(oracle.span)))
+        for (index, step) in steps.enumerated() {
+            try model.apply(step(model))
+            if index >= checkingFrom { try model.check() }
+        }
+    }
+}
+
+private let noHandle = IOVAHandle(slot: 7, generation: 999)
+
+private func pages(_ count: Int, _ model: borrowing SpaceModel<BitmapOracle>) -> UInt64 {
+    UInt64(count) * model.granule
+}
+
+private func range(
+    _ pages: ClosedRange<Int>, _ model: borrowing SpaceModel<BitmapOracle>
+) -> IOVARange {
+    IOVARange(model.oracle.bytes(pages))
+}
+
+private func allocate(
+    _ count: Int, _ order: IOVASearchOrder = .lowest, aligned: UInt64 = 1
+) -> ExhaustiveTests.Step {
+    { model in
+        .allocate(
+            byteCount: pages(count, model), alignment: aligned * model.granule, .anywhere(order))
+    }
+}
+
+private func within(
+    _ window: ClosedRange<Int>, _ count: Int, _ order: IOVASearchOrder
+) -> ExhaustiveTests.Step {
+    { .allocate(byteCount: pages(count, $0), .within(range(window, $0), order)) }
+}
+
+private func fixed(_ page: Int, over: Bool = false) -> ExhaustiveTests.Step {
+    { model in
+        .allocate(
+            byteCount: pages(2, model),
+            .fixed(IOVA(model.oracle.address(page)), overReservations: over))
+    }
+}
+
+private func freeAt(_ page: Int) -> ExhaustiveTests.Step {
+    { .freeAt(IOVA($0.oracle.address(page))) }
+}
+
+private func reserve(
+    _ pages: ClosedRange<Int>, _ policy: ReservationPolicy
+) -> ExhaustiveTests.Step {
+    { .reserve(range(pages, $0), policy) }
+}
+
+private func cancel(
+    _ pages: ClosedRange<Int>, _ policy: ReservationPolicy
+) -> ExhaustiveTests.Step {
+    { .cancel(range(pages, $0), policy) }
+}
+
+private func add(_ pages: ClosedRange<Int>) -> ExhaustiveTests.Step {
+    { .addUsable(range(pages, $0)) }
+}
+
+private func withdraw(_ pages: ClosedRange<Int>) -> ExhaustiveTests.Step {
+    { .withdrawUsable(range(pages, $0)) }
+}
