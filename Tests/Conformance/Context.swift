@@ -1,9 +1,12 @@
+package import VDPAMemory
 package import VhostVDPA
 
 /// What a case needs of the machine it runs on; the simulator and the kernel each have one.
 package protocol ConformanceMachine: Sendable {
     /// Opens the device, which must be closed.
     func open() -> Result<any DeviceFile, Errno>
+    /// Opens the same device as the library does.
+    func openDevice() throws(DMAError) -> VDPADevice
     /// RLIMIT_MEMLOCK of the calling process, in bytes; nil for unlimited.
     func setLockedMemoryLimit(_ byteCount: UInt64?)
     /// VmPin: bytes that device files have pinned in this process.

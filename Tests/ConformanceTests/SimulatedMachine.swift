@@ -1,4 +1,5 @@
 import Conformance
+import VDPAMemory
 import VDPASimulator
 import VhostVDPA
 
@@ -9,6 +10,8 @@ struct SimulatedMachine: ConformanceMachine {
     init(_ profile: Profile) { device = SimulatedDevice(profile.configuration) }
 
     func open() -> Result<any DeviceFile, Errno> { device.open().map { $0 } }
+
+    func openDevice() throws(DMAError) -> VDPADevice { try VDPADevice(device) }
 
     func setLockedMemoryLimit(_ byteCount: UInt64?) { device.lockedMemoryLimit = byteCount }
 

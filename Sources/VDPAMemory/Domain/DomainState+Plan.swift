@@ -155,7 +155,7 @@ extension DomainState {
             let size = place.range.last.rawValue - place.range.first.rawValue + 1
             transaction.carvedBytesToCome[key, default: 0] -= Int(size)
             guard let handle = space.entry(containing: place.range.first)?.handle,
-                let extent = extent(handle)
+                let extent = extent(handle), extent.range.contains(place.range)
             else { preconditionFailure("a carved range outside every extent") }
             let offset = place.range.first.rawValue - extent.range.first.rawValue
             let address = extent.address + UInt(offset)

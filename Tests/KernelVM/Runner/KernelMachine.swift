@@ -1,5 +1,6 @@
 import Conformance
 import Glibc
+import VDPAMemory
 import VhostVDPA
 
 /// The kernel's side of `ConformanceMachine`: needs root, for the device and for the limits.
@@ -13,6 +14,8 @@ final class KernelMachine: ConformanceMachine, Sendable {
         guard number >= 0 else { return .failure(Errno(errno)) }
         return .success(NumberedFile(number))
     }
+
+    func openDevice() throws(DMAError) -> VDPADevice { try VDPADevice(path: path) }
 
     func setLockedMemoryLimit(_ byteCount: UInt64?) {
         let bytes = byteCount.map { rlim_t($0) } ?? rlim_t.max

@@ -62,10 +62,10 @@ if CommandLine.arguments.contains("--probe") {
 guard let profile = option("--profile").flatMap(Profile.init(rawValue:)) else {
     fail("--profile is one of \(Profile.allCases.map(\.rawValue).joined(separator: ", "))")
 }
-let cases = ConformanceCase.applicable(to: profile)
+let cases = ConformanceCase.applicable(to: profile, on: .kernel)
 if CommandLine.arguments.contains("--list") {
     for conformanceCase in cases { print(conformanceCase.name) }
-    exit(cases.count == profile.expectedCaseCount ? 0 : 1)
+    exit(cases.count == profile.expectedCaseCount(on: .kernel) ? 0 : 1)
 }
 guard let device = option("--device") else { fail("--device is missing") }
 let context = Context(profile: profile, machine: KernelMachine(path: device))
@@ -75,4 +75,4 @@ if let name = option("--case") {
 if let text = option("--filter") {
     exit(runCases(cases.filter { $0.name.contains(text) }, context, expected: nil))
 }
-exit(runCases(cases, context, expected: profile.expectedCaseCount))
+exit(runCases(cases, context, expected: profile.expectedCaseCount(on: .kernel)))
