@@ -109,7 +109,8 @@ protocol Fuzzer {
 extension Fuzzer {
     static var expectedOutcomes: [String] {
         [
-            "any", "lowest", "highest", "noSpace", "fixed", "fixed overlap", "fixed unusable", "free",
+            "any", "lowest", "highest", "noSpace", "fixed", "fixed overlap", "fixed unusable",
+            "free",
             "free by address", "no region there", "stale handle", "quarantine", "release",
             "reserve", "reserve refused", "cancel", "no such reservation", "addUsable",
             "addUsable refused", "withdraw", "withdraw refused",

@@ -27,11 +27,17 @@ public enum AllocatorSuite {
         for _ in 0..<options.repetitions {
             var rows: [BenchmarkResult] = []
             // First W3, while no other case's freed memory hides how much the space takes.
-            let filled = try FillDrainCases.run(slots: slots, options: options, clock: clock)
+            let filled = try FillDrainCases.best(slots: slots, options: options, clock: clock)
             rows.append(ReferenceCases.chase(regions: slots, options: options, clock: clock))
             rows.append(ReferenceCases.floor(slots: slots, options: options, clock: clock))
             rows.append(try ChurnCases.sparse(slots: slots, options: options, clock: clock))
             rows.append(try ChurnCases.tight(slots: slots, options: options, clock: clock))
+            rows.append(
+                try ChurnCases.sparse(
+                    slots: slots, options: options, clock: clock, treeOnly: true))
+            rows.append(
+                try ChurnCases.tight(
+                    slots: slots, options: options, clock: clock, treeOnly: true))
             rows += filled
             rows += try LookUpCases.run(slots: slots, options: options, clock: clock)
             runs.append(rows)

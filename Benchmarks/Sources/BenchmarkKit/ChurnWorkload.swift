@@ -15,12 +15,15 @@ struct ChurnWorkload: ~Copyable {
     private(set) var checksum: UInt64 = 0
     private var position = 0
 
-    init(_ trace: ChurnTrace) throws(BenchmarkError) {
+    init(
+        _ trace: ChurnTrace, magazine: IOVAMagazineLimits? = nil
+    ) throws(BenchmarkError) {
         self.trace = trace
         range = workloadRange(byteCount: trace.rangeByteCount)
         slots = SlotTable(count: trace.fill.count)
         do {
-            space = try IOVASpace(usable: [range], regionCapacity: trace.fill.count)
+            space = try IOVASpace(
+                usable: [range], regionCapacity: trace.fill.count, magazine: magazine)
         } catch {
             throw BenchmarkError("no space for \(trace.fill.count) regions: \(error)")
         }

@@ -1,5 +1,5 @@
 /// The handle slots of regions that are inserted together.
-typealias RunSlots = InlineArray<8, UInt32>
+typealias RunSlots = InlineArray<16, UInt32>
 
 /// What an entry of the tree is, in 32 bits: three bits of kind, one flag, 28 bits of payload.
 struct EntryTag: Equatable {

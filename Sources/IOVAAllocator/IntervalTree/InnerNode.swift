@@ -52,10 +52,12 @@ struct InnerNode {
         unsafe column(768)[slot] = maxima.giant
     }
 
-    /// The maxima over all children.
+    /// The maxima over all children, from the end as in a leaf.
     func maxima() -> HoleMaxima {
         var result = HoleMaxima.none
-        for slot in 0..<count { result.raise(to: maxima(slot)) }
+        for slot in stride(from: count &- 1, through: 0, by: -1) {
+            if unsafe column(256)[slot] > result.giant { result.raise(to: maxima(slot)) }
+        }
         return result
     }
 

@@ -46,12 +46,17 @@ struct IntervalTree: ~Copyable {
     /// Node pools are sized so that `entryCapacity` entries fit however they are spread. Only a node
     /// below the merge threshold looks for a neighbour to join, so one of a single entry may stand
     /// between full ones that later shrink to the threshold: 13 entries in two nodes at worst.
-    init(entryCapacity: Int) {
+    ///
+    /// - Parameter expectedCount: the entries whose memory is had at once.
+    init(entryCapacity: Int, expectedCount: Int) {
         self.entryCapacity = entryCapacity
+        let populated = expectedCount / (LeafNode.capacity - 3) + (expectedCount > 0 ? 4 : 0)
         let leafCapacity = entryCapacity / (Self.mergeThreshold / 2) + 64
         let innerCapacity = leafCapacity / (Self.mergeThreshold / 2) + 64
-        leaves = NodePool(capacity: leafCapacity, stride: LeafNode.byteCount)
-        inners = NodePool(capacity: innerCapacity, stride: InnerNode.byteCount)
+        leaves = NodePool(
+            capacity: leafCapacity, stride: LeafNode.byteCount, populated: populated)
+        inners = NodePool(
+            capacity: innerCapacity, stride: InnerNode.byteCount, populated: populated / 16 + 1)
         path = TreePath()
         sidePath = TreePath()
         root = leaves.take()
@@ -84,6 +89,22 @@ struct IntervalTree: ~Copyable {
             level &-= 1
         }
         return Cursor(leaf: node, index: leaf(node).index(of: address))
+    }
+
+    /// Brings the leaf of an address into the cache: loads from each part of it that a removal
+    /// touches.
+    ///
+    /// - Returns: what was loaded, to be kept so that the loads are made.
+    @inline(__always)
+    func warm(_ address: UInt64) -> UInt64 {
+        var node = root
+        var level = height
+        while level > 0 {
+            let inner = self.inner(node)
+            node = inner.child(inner.slot(of: address))
+            level &-= 1
+        }
+        return leaf(node).warm()
     }
 
     /// As `find`, and leaves the way down in `path`.

@@ -55,6 +55,15 @@ struct LeafNode {
         nonmutating set { unsafe header[2] = newValue }
     }
 
+    /// One load from each cache line.
+    @inline(__always)
+    func warm() -> UInt64 {
+        var sum: UInt64 = 0
+        // In bounds: the lines of this node.
+        for line in 0..<11 { unsafe sum &+= firsts[line &* 8] }
+        return sum
+    }
+
     @inline(__always)
     func first(_ index: Int) -> UInt64 { unsafe firsts[index] }
 
@@ -111,9 +120,15 @@ struct LeafNode {
     }
 
     /// The maxima over all holes of the leaf.
+    ///
+    /// From the end, where the largest hole of a space that fills from below lies: no class of a
+    /// hole exceeds its length, so that most holes cost one comparison.
     func maxima() -> HoleMaxima {
         var result = HoleMaxima.none
-        for index in 0..<count { result.raise(to: holeMaxima(index)) }
+        for index in stride(from: count &- 1, through: 0, by: -1) {
+            let length = holeLength(index)
+            if length > result.giant { result.raise(to: holeMaxima(index)) }
+        }
         return result
     }
 

@@ -1,7 +1,8 @@
 /// Fixed-size nodes in one block of memory, named by 32-bit links.
 ///
-/// All memory is taken at creation; a node that is not in use costs address space, not memory,
-/// until it is first touched. Not thread-safe: its owner is.
+/// All address space is taken at creation, and the memory for as many nodes as a usual load needs:
+/// a first touch later costs a page fault in the middle of somebody's request. Not thread-safe:
+/// its owner is.
 @safe
 struct NodePool: ~Copyable {
     /// No node.
@@ -15,12 +16,14 @@ struct NodePool: ~Copyable {
     private var frontier: UInt32 = 0
     private var freeHead = NodePool.none
 
-    init(capacity: Int, stride: Int) {
+    /// - Parameter populated: the nodes whose memory is had at once.
+    init(capacity: Int, stride: Int, populated: Int) {
         precondition(capacity > 0 && capacity < Int(UInt32.max))
         // A cache line's alignment: a node's first line holds the keys that a search reads first.
         unsafe base = .allocate(byteCount: capacity * stride, alignment: 64)
         self.stride = stride
         self.capacity = capacity
+        unsafe MemoryPages.touch(base, byteCount: min(populated, capacity) * stride)
     }
 
     deinit { unsafe base.deallocate() }
@@ -54,5 +57,16 @@ struct NodePool: ~Copyable {
         unsafe node(link).storeBytes(of: freeHead, as: UInt32.self)
         freeHead = link
         usedCount -= 1
+    }
+}
+
+/// Having memory before it is needed.
+enum MemoryPages {
+    /// Writes a zero into each page, so that the kernel backs it now.
+    static func touch(_ base: UnsafeMutableRawPointer, byteCount: Int) {
+        // In bounds: the offsets stay below the size.
+        for offset in stride(from: 0, to: byteCount, by: 4096) {
+            unsafe base.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self)
+        }
     }
 }

@@ -41,8 +41,13 @@ struct RangeMagazine: ~Copyable {
     private let lists: UnsafeMutablePointer<List>
     private(set) var count = 0
     private(set) var byteCount: UInt64 = 0
+    /// Keeps the compiler from dropping loads that are made for the cache's sake.
+    private var warmth: UInt64 = 0
     let countLimit: Int
     let classLimit: UInt32
+    /// How many small ranges are taken from the tree at once when there are none of a size; half
+    /// as many from 2 MiB on.
+    let refillCount: Int
     var byteLimit: UInt64
 
     init(_ limits: IOVAMagazineLimits) {
@@ -52,6 +57,7 @@ struct RangeMagazine: ~Copyable {
         countLimit = limits.ranges
         classLimit = UInt32(clamping: limits.rangesPerSize)
         byteLimit = limits.byteCount ?? 0
+        refillCount = limits.ranges < 2048 ? 8 : 16
     }
 
     deinit { unsafe lists.deallocate() }
@@ -62,6 +68,9 @@ struct RangeMagazine: ~Copyable {
 
     @inline(__always)
     func count(_ index: Int) -> UInt32 { unsafe lists[index].count }
+
+    @inline(__always)
+    mutating func noteWarmth(_ loaded: UInt64) { warmth = loaded }
 
     /// Whether one more range fits by the limits of the whole magazine.
     @inline(__always)

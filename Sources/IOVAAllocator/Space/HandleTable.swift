@@ -37,12 +37,15 @@ struct HandleTable: ~Copyable {
     private var frontier: UInt32 = 0
     private var freeHead = UInt32.max
 
-    init(capacity: Int) {
+    /// - Parameter populated: the slots whose memory is had at once.
+    init(capacity: Int, populated: Int) {
         // A cache line's alignment, so that no slot lies across two.
         let bytes = UnsafeMutableRawPointer.allocate(
             byteCount: max(capacity, 1) * MemoryLayout<Slot>.stride, alignment: 64)
         unsafe slots = bytes.bindMemory(to: Slot.self, capacity: max(capacity, 1))
         self.capacity = capacity
+        unsafe MemoryPages.touch(
+            bytes, byteCount: min(populated, capacity) * MemoryLayout<Slot>.stride)
     }
 
     deinit { unsafe UnsafeMutableRawPointer(slots).deallocate() }

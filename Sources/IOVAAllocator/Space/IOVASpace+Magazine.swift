@@ -1,10 +1,10 @@
 // The magazine in front of the tree: what `allocate` and `free` try first.
 
 extension IOVASpace {
-    /// How many ranges of a small size, and of a size from 2 MiB on, are taken from the tree at
-    /// once when the magazine has none.
-    private static var refillCount: Int { 8 }
-    private static var hugeRefillCount: Int { 4 }
+    /// From about this many entries on, a random leaf is in no cache.
+    private static var coldCount: Int { 1 << 18 }
+    /// How many ranges go back to the tree together.
+    private static var evictionCount: Int { 8 }
 
     /// Hands out the range of the class that was freed last, if it meets the request.
     @inline(__always)
@@ -29,7 +29,11 @@ extension IOVASpace {
         guard link != 0 else { return nil }
         let index = Int(link &- 1)
         let size = RangeClass.byteCount(index, granuleShift: granuleShift)
-        guard magazine.hasRoom(for: size) else { return nil }
+        if !magazine.hasRoom(for: size) {
+            // Several at once cost less each than one by one.
+            guard magazine.count(index) >= Self.evictionCount else { return nil }
+            evict(index, UInt32(Self.evictionCount))
+        }
         if magazine.count(index) >= magazine.classLimit { spill(index) }
         let below = magazine.push(index, slot: slot, byteCount: size)
         handles.cache(slot, link: below)
@@ -44,7 +48,7 @@ extension IOVASpace {
     /// - Returns: nil where only a single range may be taken, or none fits.
     mutating func refill(_ index: Int, _ request: HoleRequest) -> IOVAAllocation? {
         let size = request.byteCount
-        let most = size < HoleMaxima.hugeAlignment ? Self.refillCount : Self.hugeRefillCount
+        let most = magazine.refillCount >> (size < HoleMaxima.hugeAlignment ? 0 : 1)
         // Side by side they stay aligned only if the size is a multiple of the alignment.
         guard size & (request.alignment &- 1) == 0, request.offset == 0,
             magazine.count &+ most <= magazine.countLimit,
@@ -92,15 +96,31 @@ extension IOVASpace {
 
     private mutating func evict(_ index: Int, _ number: UInt32) {
         let size = RangeClass.byteCount(index, granuleShift: granuleShift)
-        for _ in 0..<number {
-            let slot = magazine.head(index)
-            let first = handles.first(ofSlot: slot)
-            magazine.pop(index, below: handles.link(ofSlot: slot), byteCount: size)
-            handles.give(slot)
-            let cursor = tree.locate(first)
-            assert(tree.first(cursor) == first && tree.tag(cursor).payload == slot)
-            remove(cursor, first: first, last: first &+ (size &- 1))
+        var left = Int(number)
+        while left > 0 {
+            // In two passes: the first one's look-ups do not depend on each other, so that their
+            // cache misses overlap; the second finds the leaves at hand.
+            let count = min(left, Self.evictionCount)
+            var warmth: UInt64 = 0
+            var slot = magazine.head(index)
+            for _ in 0..<(tree.count > Self.coldCount ? count : 0) {
+                warmth &+= tree.warm(handles.first(ofSlot: slot))
+                slot = handles.link(ofSlot: slot)
+            }
+            magazine.noteWarmth(warmth)
+            for _ in 0..<count { evictHead(index, size) }
+            left &-= count
         }
+    }
+
+    private mutating func evictHead(_ index: Int, _ size: UInt64) {
+        let slot = magazine.head(index)
+        let first = handles.first(ofSlot: slot)
+        magazine.pop(index, below: handles.link(ofSlot: slot), byteCount: size)
+        handles.give(slot)
+        let cursor = tree.locate(first)
+        assert(tree.first(cursor) == first && tree.tag(cursor).payload == slot)
+        remove(cursor, first: first, last: first &+ (size &- 1))
     }
 
     /// Gives everything that is kept for reuse back to the tree.

@@ -39,23 +39,27 @@ public struct IOVASpace: ~Copyable {
     ///   - reservationCapacity: how many pieces of reservations, gaps between usable ranges and
     ///     cuts through reservations may exist at once.
     ///   - magazine: how much is kept for reuse in front of the tree.
+    ///   - isPopulated: whether the memory for `regionCapacity` regions is had at once, about 45
+    ///     bytes for each, so that no later call meets a page fault; otherwise as they come.
     /// - Complexity: O(k log k) in the number of ranges.
     public init(
         usable: [IOVARange], granule: UInt64 = 4096, regionCapacity: Int,
-        reservationCapacity: Int = 4096, magazine: IOVAMagazineLimits? = nil
+        reservationCapacity: Int = 4096, magazine: IOVAMagazineLimits? = nil,
+        isPopulated: Bool = true
     ) throws(IOVASpaceError) {
         self = try Self.make(
             usable, granule, regionCapacity, reservationCapacity,
-            magazine ?? .suited(to: regionCapacity))
+            magazine ?? .suited(to: regionCapacity), isPopulated)
     }
 
     private static func make(
         _ usable: [IOVARange], _ granule: UInt64, _ regionCapacity: Int,
-        _ reservationCapacity: Int, _ magazine: IOVAMagazineLimits
+        _ reservationCapacity: Int, _ magazine: IOVAMagazineLimits, _ isPopulated: Bool
     ) throws(IOVASpaceError) -> IOVASpace {
         try check(granule, regionCapacity, reservationCapacity)
         try check(granule, regionCapacity, magazine.ranges)
-        var space = IOVASpace(granule, regionCapacity, reservationCapacity, magazine)
+        var space = IOVASpace(
+            granule, regionCapacity, reservationCapacity, magazine, isPopulated)
         for range in usable { try space.addUsable(range) }
         return space
     }
@@ -66,7 +70,7 @@ public struct IOVASpace: ~Copyable {
     /// noncopyable type throw between its assignments.
     private init(
         _ granule: UInt64, _ regionCapacity: Int, _ reservationCapacity: Int,
-        _ limits: IOVAMagazineLimits
+        _ limits: IOVAMagazineLimits, _ isPopulated: Bool
     ) {
         self.granule = granule
         granuleShift = UInt64(granule.trailingZeroBitCount)
@@ -74,8 +78,10 @@ public struct IOVASpace: ~Copyable {
         hasByteLimit = limits.byteCount != nil
         // A cached range keeps its entry and its slot.
         let ranges = regionCapacity + limits.ranges
-        tree = IntervalTree(entryCapacity: ranges + reservationCapacity + 2)
-        handles = HandleTable(capacity: ranges)
+        tree = IntervalTree(
+            entryCapacity: ranges + reservationCapacity + 2,
+            expectedCount: isPopulated ? regionCapacity : 0)
+        handles = HandleTable(capacity: ranges, populated: isPopulated ? regionCapacity : 0)
         magazine = RangeMagazine(limits)
         reservations = []
         restoreDebt = 0

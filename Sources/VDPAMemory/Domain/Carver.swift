@@ -20,7 +20,8 @@ final class Carver: @unchecked Sendable {
 
     init(_ key: CarverKey, regionCapacity: Int) throws(IOVASpaceError) {
         self.key = key
-        space = try IOVASpace(usable: [], regionCapacity: regionCapacity)
+        space = try IOVASpace(
+            usable: [], regionCapacity: regionCapacity, isPopulated: false)
     }
 
     static let smallestExtent = 2 << 20
