@@ -36,6 +36,16 @@ package struct LockedMemoryLimit: Hashable, Sendable {
         return LockedMemoryLimit(soft: soft, hard: hard, pinned: UInt64(pinned))
     }
 
+    /// The soft limit alone, in bytes: getrlimit(2), without a look at /proc/self/status, which
+    /// costs more than mapping does.
+    package static func softLimit(
+        system: SystemCalls = SystemCalls()
+    ) throws(HostMemoryError) -> UInt64 {
+        let (result, soft, _) = system.memlockLimit()
+        guard result >= 0 else { throw HostMemoryError(.readLimit, result) }
+        return soft
+    }
+
     /// Raises the soft limit of the whole process to the hard one: setrlimit(2).
     ///
     /// - Returns: the limit afterwards.

@@ -17,7 +17,7 @@ package struct DeviceTraits: Sendable {
     package struct LockedMemory: Hashable, Sendable {
         /// The soft limit; nil for none.
         package var limit: UInt64?
-        /// What the kernel counts as pinned in this process now (VmPin).
+        /// What the kernel counts as pinned in this process now (VmPin); 0 where there is no limit.
         package var pinned: UInt64
 
         package init(limit: UInt64?, pinned: UInt64) {
@@ -71,9 +71,10 @@ extension DeviceTraits {
             entryLimit: facts.entryLimit
         ) {
             // Without procfs the kernel's own check is the only one left; its EFAULT is explained.
-            guard let limit = try? LockedMemoryLimit.read() else {
-                return LockedMemory(limit: nil, pinned: 0)
-            }
+            // Where nothing is limited, nobody needs to know how much is pinned.
+            guard let soft = try? LockedMemoryLimit.softLimit(),
+                soft != LockedMemoryLimit.unlimited, let limit = try? LockedMemoryLimit.read()
+            else { return LockedMemory(limit: nil, pinned: 0) }
             return LockedMemory(
                 limit: limit.soft == LockedMemoryLimit.unlimited ? nil : limit.soft,
                 pinned: limit.pinned)

@@ -85,7 +85,7 @@ public final class VDPADevice: Sendable {
     }
 
     /// Counts the resets that may have lost mappings: while it stays the same, what the kernel's
-    /// table holds, the device's own does too. A domain compares it and maps again.
+    /// table holds, the device's own does too. Whoever resets the device calls `DMADomain.remap()`.
     ///
     /// A reset keeps them only where IOTLB_PERSIST was acknowledged (6.7). Platform-IOMMU devices
     /// of older kernels keep them as well, but nothing tells such a device from the others.
