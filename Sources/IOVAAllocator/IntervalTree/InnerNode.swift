@@ -61,6 +61,28 @@ struct InnerNode {
         return result
     }
 
+    /// The maxima over all children after one has gone from `old` to `new`, where they were `total`
+    /// before.
+    @inline(__always)
+    func total(_ total: HoleMaxima, old: HoleMaxima, new: HoleMaxima) -> HoleMaxima {
+        HoleMaxima(
+            page: largest(256, total.page, old.page, new.page),
+            huge: largest(512, total.huge, old.huge, new.huge),
+            giant: largest(768, total.giant, old.giant, new.giant))
+    }
+
+    @inline(__always)
+    private func largest(
+        _ offset: Int, _ total: UInt64, _ old: UInt64, _ new: UInt64
+    ) -> UInt64 {
+        if new >= total { return new }
+        if old < total { return total }
+        let values = unsafe column(offset)
+        var best: UInt64 = 0
+        for slot in 0..<count { best = unsafe max(best, values[slot]) }
+        return best
+    }
+
     /// The last child whose first address is at or before `address`.
     @inline(__always)
     func slot(of address: UInt64) -> Int {

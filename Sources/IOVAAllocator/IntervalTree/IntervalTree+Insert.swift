@@ -24,11 +24,10 @@ extension IntervalTree {
         let index = cursor.index
         assert(leaf.holeFirst(index) <= first && last <= leaf.holeLast(index))
         let hole = leaf.holeMaxima(index)
+        let total = leafTotal()
         leaf.insert(at: index &+ 1, first: first, last: last, tag: tag)
         count &+= 1
-        // What is left of the hole is no larger than the hole was, so a hole that was nowhere the
-        // largest changes no maximum.
-        if !hole.isBelow(leafTotal()) { replaceMaxima(leaf.maxima()) }
+        lowerMaxima(leaf, by: hole, total: total)
     }
 
     /// Inserts regions of `size` bytes each, side by side from `first` on, inside the hole behind
@@ -52,7 +51,7 @@ extension IntervalTree {
         leaf.insertRun(
             at: cursor.index &+ 1, first: first, size: size, slots: slots, count: added)
         count &+= added
-        if !hole.isBelow(leafTotal()) { replaceMaxima(leaf.maxima()) }
+        lowerMaxima(leaf, by: hole, total: leafTotal())
         return added
     }
 

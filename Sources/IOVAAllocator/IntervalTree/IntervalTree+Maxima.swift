@@ -26,15 +26,33 @@ extension IntervalTree {
         rootMaxima.raise(to: grown)
     }
 
+    /// The leaf at the end of `path` has lost a hole, or part of it; `total` is what its parent
+    /// holds for it.
+    @inline(__always)
+    mutating func lowerMaxima(_ leaf: LeafNode, by hole: HoleMaxima, total: HoleMaxima) {
+        // A hole that was nowhere the largest changes no maximum.
+        if hole.isBelow(total) { return }
+        replaceMaxima(leaf.maxima(without: hole, total: total))
+    }
+
     /// The leaf at the end of `path` now has the maxima `new`, which may be smaller than before.
-    mutating func replaceMaxima(_ new: HoleMaxima) {
-        var new = new
-        for level in stride(from: 1, through: height, by: 1) {
+    ///
+    /// A level's total is looked for anew only in the classes in which the child that changed had
+    /// the largest hole.
+    mutating func replaceMaxima(_ leafMaxima: HoleMaxima) {
+        var new = leafMaxima
+        var level = 1
+        while level <= height {
             let inner = self.inner(path.node(level))
             let slot = path.slot(level)
-            if inner.maxima(slot) == new { return }
+            let old = inner.maxima(slot)
+            if new == old { return }
             inner.setMaxima(slot, new)
-            new = inner.maxima()
+            let total =
+                level < height
+                ? self.inner(path.node(level &+ 1)).maxima(path.slot(level &+ 1)) : rootMaxima
+            new = inner.total(total, old: old, new: new)
+            level &+= 1
         }
         rootMaxima = new
     }

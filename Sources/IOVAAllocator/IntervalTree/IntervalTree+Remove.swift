@@ -29,7 +29,7 @@ extension IntervalTree {
         before.end = leaf.count > 0 ? leaf.first(0) : leaf.end
         if leaf.count > 0 {
             setKeys(leaf.first(0), fromLevel: 1)
-            if !hole.isBelow(total) { replaceMaxima(leaf.maxima()) }
+            lowerMaxima(leaf, by: hole, total: total)
         } else {
             replaceMaxima(.none)
         }

@@ -132,6 +132,33 @@ struct LeafNode {
         return result
     }
 
+    /// The maxima after `hole`, or part of it, has gone, where they were `total` before.
+    @inline(__always)
+    func maxima(without hole: HoleMaxima, total: HoleMaxima) -> HoleMaxima {
+        var result = total
+        if hole.page >= total.page { result.page = largest(alignment: 1) }
+        if hole.huge >= total.huge, total.huge > 0 {
+            result.huge = largest(alignment: HoleMaxima.hugeAlignment)
+        }
+        if hole.giant >= total.giant, total.giant > 0 {
+            result.giant = largest(alignment: HoleMaxima.giantAlignment)
+        }
+        return result
+    }
+
+    /// The largest hole from its first address on that is a multiple of the alignment.
+    @inline(__always)
+    private func largest(alignment: UInt64) -> UInt64 {
+        var best: UInt64 = 0
+        for index in stride(from: count &- 1, through: 0, by: -1) {
+            let length = holeLength(index)
+            guard length > best else { continue }
+            let pad = (0 &- holeFirst(index)) & (alignment &- 1)
+            if length > pad { best = max(best, length &- pad) }
+        }
+        return best
+    }
+
     /// Puts an entry at `index`, moving later ones up. The leaf is not full.
     @inline(__always)
     func insert(at index: Int, first: UInt64, last: UInt64, tag: EntryTag) {
