@@ -1,6 +1,12 @@
 internal import CBenchmark
 internal import IOVAAllocator
 
+/// The spaces' bookkeeping on huge pages, as `DMADomain` has it.
+let benchmarkMetadata = IOVAMetadataOptions(advice: { address, byteCount in
+    // Safe: the block is the space's own, and advice changes no content.
+    _ = unsafe cbench_advise_huge(UnsafeMutableRawPointer(bitPattern: address), byteCount)
+})
+
 /// A space, filled, and the churn that runs on it: the engine of W1, W2 and of W4's preparation.
 ///
 /// Concrete types and one function per loop: nothing generic, nothing allocated under the clock.
@@ -23,7 +29,8 @@ struct ChurnWorkload: ~Copyable {
         slots = SlotTable(count: trace.fill.count)
         do {
             space = try IOVASpace(
-                usable: [range], regionCapacity: trace.fill.count, magazine: magazine)
+                usable: [range], regionCapacity: trace.fill.count, magazine: magazine,
+                metadata: benchmarkMetadata)
         } catch {
             throw BenchmarkError("no space for \(trace.fill.count) regions: \(error)")
         }

@@ -32,7 +32,8 @@ enum FillDrainCases {
         cbench_trim_heap()
         let residentBefore = Machine.residentByteCount()
         do {
-            var space = try IOVASpace(usable: [range], regionCapacity: count)
+            var space = try IOVASpace(
+                usable: [range], regionCapacity: count, metadata: benchmarkMetadata)
             var checksum: UInt64 = 0
             let fillNs = try clock.time {
                 checksum ^= try fill(&space, slots, trace.fill)

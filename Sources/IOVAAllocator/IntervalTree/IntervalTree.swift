@@ -48,15 +48,17 @@ struct IntervalTree: ~Copyable {
     /// between full ones that later shrink to the threshold: 13 entries in two nodes at worst.
     ///
     /// - Parameter expectedCount: the entries whose memory is had at once.
-    init(entryCapacity: Int, expectedCount: Int) {
+    init(entryCapacity: Int, expectedCount: Int, advice: IOVAMetadataAdvice?) {
         self.entryCapacity = entryCapacity
         let populated = expectedCount / (LeafNode.capacity - 3) + (expectedCount > 0 ? 4 : 0)
         let leafCapacity = entryCapacity / (Self.mergeThreshold / 2) + 64
         let innerCapacity = leafCapacity / (Self.mergeThreshold / 2) + 64
         leaves = NodePool(
-            capacity: leafCapacity, stride: LeafNode.byteCount, populated: populated)
+            capacity: leafCapacity, stride: LeafNode.byteCount, populated: populated,
+            advice: advice)
         inners = NodePool(
-            capacity: innerCapacity, stride: InnerNode.byteCount, populated: populated / 16 + 1)
+            capacity: innerCapacity, stride: InnerNode.byteCount, populated: populated / 16 + 1,
+            advice: advice)
         path = TreePath()
         sidePath = TreePath()
         root = leaves.take()

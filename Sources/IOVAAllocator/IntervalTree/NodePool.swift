@@ -17,13 +17,12 @@ struct NodePool: ~Copyable {
     private var freeHead = NodePool.none
 
     /// - Parameter populated: the nodes whose memory is had at once.
-    init(capacity: Int, stride: Int, populated: Int) {
+    init(capacity: Int, stride: Int, populated: Int, advice: IOVAMetadataAdvice?) {
         precondition(capacity > 0 && capacity < Int(UInt32.max))
-        // A cache line's alignment: a node's first line holds the keys that a search reads first.
-        unsafe base = .allocate(byteCount: capacity * stride, alignment: 64)
+        unsafe base = MetadataBlock.allocate(
+            byteCount: capacity * stride, populated: min(populated, capacity) * stride, advice)
         self.stride = stride
         self.capacity = capacity
-        unsafe MemoryPages.touch(base, byteCount: min(populated, capacity) * stride)
     }
 
     deinit { unsafe base.deallocate() }
@@ -57,16 +56,5 @@ struct NodePool: ~Copyable {
         unsafe node(link).storeBytes(of: freeHead, as: UInt32.self)
         freeHead = link
         usedCount -= 1
-    }
-}
-
-/// Having memory before it is needed.
-enum MemoryPages {
-    /// Writes a zero into each page, so that the kernel backs it now.
-    static func touch(_ base: UnsafeMutableRawPointer, byteCount: Int) {
-        // In bounds: the offsets stay below the size.
-        for offset in stride(from: 0, to: byteCount, by: 4096) {
-            unsafe base.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self)
-        }
     }
 }

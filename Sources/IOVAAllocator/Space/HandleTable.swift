@@ -38,14 +38,14 @@ struct HandleTable: ~Copyable {
     private var freeHead = UInt32.max
 
     /// - Parameter populated: the slots whose memory is had at once.
-    init(capacity: Int, populated: Int) {
-        // A cache line's alignment, so that no slot lies across two.
-        let bytes = UnsafeMutableRawPointer.allocate(
-            byteCount: max(capacity, 1) * MemoryLayout<Slot>.stride, alignment: 64)
+    init(capacity: Int, populated: Int, advice: IOVAMetadataAdvice?) {
+        // At least a cache line's alignment, so that no slot lies across two.
+        let stride = MemoryLayout<Slot>.stride
+        let bytes = unsafe MetadataBlock.allocate(
+            byteCount: max(capacity, 1) * stride, populated: min(populated, capacity) * stride,
+            advice)
         unsafe slots = bytes.bindMemory(to: Slot.self, capacity: max(capacity, 1))
         self.capacity = capacity
-        unsafe MemoryPages.touch(
-            bytes, byteCount: min(populated, capacity) * MemoryLayout<Slot>.stride)
     }
 
     deinit { unsafe UnsafeMutableRawPointer(slots).deallocate() }

@@ -39,27 +39,26 @@ public struct IOVASpace: ~Copyable {
     ///   - reservationCapacity: how many pieces of reservations, gaps between usable ranges and
     ///     cuts through reservations may exist at once.
     ///   - magazine: how much is kept for reuse in front of the tree.
-    ///   - isPopulated: whether the memory for `regionCapacity` regions is had at once, about 45
-    ///     bytes for each, so that no later call meets a page fault; otherwise as they come.
+    ///   - metadata: how the memory for the space's own bookkeeping is had.
     /// - Complexity: O(k log k) in the number of ranges.
     public init(
         usable: [IOVARange], granule: UInt64 = 4096, regionCapacity: Int,
         reservationCapacity: Int = 4096, magazine: IOVAMagazineLimits? = nil,
-        isPopulated: Bool = true
+        metadata: IOVAMetadataOptions = IOVAMetadataOptions()
     ) throws(IOVASpaceError) {
         self = try Self.make(
             usable, granule, regionCapacity, reservationCapacity,
-            magazine ?? .suited(to: regionCapacity), isPopulated)
+            magazine ?? .suited(to: regionCapacity), metadata)
     }
 
     private static func make(
         _ usable: [IOVARange], _ granule: UInt64, _ regionCapacity: Int,
-        _ reservationCapacity: Int, _ magazine: IOVAMagazineLimits, _ isPopulated: Bool
+        _ reservationCapacity: Int, _ magazine: IOVAMagazineLimits, _ metadata: IOVAMetadataOptions
     ) throws(IOVASpaceError) -> IOVASpace {
         try check(granule, regionCapacity, reservationCapacity)
         try check(granule, regionCapacity, magazine.ranges)
         var space = IOVASpace(
-            granule, regionCapacity, reservationCapacity, magazine, isPopulated)
+            granule, regionCapacity, reservationCapacity, magazine, metadata)
         for range in usable { try space.addUsable(range) }
         return space
     }
@@ -70,7 +69,7 @@ public struct IOVASpace: ~Copyable {
     /// noncopyable type throw between its assignments.
     private init(
         _ granule: UInt64, _ regionCapacity: Int, _ reservationCapacity: Int,
-        _ limits: IOVAMagazineLimits, _ isPopulated: Bool
+        _ limits: IOVAMagazineLimits, _ metadata: IOVAMetadataOptions
     ) {
         self.granule = granule
         granuleShift = UInt64(granule.trailingZeroBitCount)
@@ -80,8 +79,10 @@ public struct IOVASpace: ~Copyable {
         let ranges = regionCapacity + limits.ranges
         tree = IntervalTree(
             entryCapacity: ranges + reservationCapacity + 2,
-            expectedCount: isPopulated ? regionCapacity : 0)
-        handles = HandleTable(capacity: ranges, populated: isPopulated ? regionCapacity : 0)
+            expectedCount: metadata.isPopulated ? regionCapacity : 0, advice: metadata.advice)
+        handles = HandleTable(
+            capacity: ranges, populated: metadata.isPopulated ? regionCapacity : 0,
+            advice: metadata.advice)
         magazine = RangeMagazine(limits)
         reservations = []
         restoreDebt = 0

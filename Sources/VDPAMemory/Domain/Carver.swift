@@ -21,7 +21,8 @@ final class Carver: @unchecked Sendable {
     init(_ key: CarverKey, regionCapacity: Int) throws(IOVASpaceError) {
         self.key = key
         space = try IOVASpace(
-            usable: [], regionCapacity: regionCapacity, isPopulated: false)
+            usable: [], regionCapacity: regionCapacity,
+            metadata: IOVAMetadataOptions(isPopulated: false, advice: MetadataAdvice.hugePages))
     }
 
     static let smallestExtent = 2 << 20

@@ -24,7 +24,9 @@ enum Layout {
         }
         let range = try range(for: device, options.window)
         do throws(IOVASpaceError) {
-            var space = try IOVASpace(usable: [range], regionCapacity: options.regionCapacity)
+            var space = try IOVASpace(
+                usable: [range], regionCapacity: options.regionCapacity,
+                metadata: IOVAMetadataOptions(advice: MetadataAdvice.hugePages))
             let firstPage = IOVARange(first: 0, last: 4095)
             try space.reserve(firstPage, fixedPlacement: .placeable)
             for window in windows(device) + options.reserved {
