@@ -23,7 +23,8 @@ package struct ConformanceCase: Sendable, CustomStringConvertible {
     /// Every case, in order. A file of cases adds its array here.
     package static let all =
         messages + ranges + batches + limits + lifeCycle + control + rings + addressSpaces
-        + foreignProcess + domains + domainBudgets + domainMemory + hostMemory
+        + foreignProcess + adoption + adoptedDescriptors + domains + domainResets
+        + domainBudgets + domainMemory + hostMemory
 
     package static func applicable(
         to profile: Profile, on machine: MachineKind

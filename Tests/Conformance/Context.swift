@@ -7,6 +7,9 @@ package protocol ConformanceMachine: Sendable {
     func open() -> Result<any DeviceFile, Errno>
     /// Opens the same device as the library does.
     func openDevice() throws(DMAError) -> VDPADevice
+    /// Gives an open file to the library, by its descriptor where there is one. It stays the
+    /// caller's to close where it is refused or duplicated.
+    func adopt(_ file: any DeviceFile, duplicating: Bool) throws(DMAError) -> VDPADevice
     /// RLIMIT_MEMLOCK of the calling process, in bytes; nil for unlimited.
     func setLockedMemoryLimit(_ byteCount: UInt64?)
     /// VmPin: bytes that device files have pinned in this process.

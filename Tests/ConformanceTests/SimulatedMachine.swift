@@ -1,4 +1,5 @@
 import Conformance
+import Synchronization
 import VDPAMemory
 import VDPASimulator
 import VhostVDPA
@@ -13,6 +14,13 @@ struct SimulatedMachine: ConformanceMachine {
 
     func openDevice() throws(DMAError) -> VDPADevice { try VDPADevice(device) }
 
+    func adopt(_ file: any DeviceFile, duplicating: Bool) throws(DMAError) -> VDPADevice {
+        let lent = LentFile(file)
+        let adopted = try VDPADevice(adopting: lent, traits: DeviceTraits(of: device))
+        if !duplicating { lent.keep() }
+        return adopted
+    }
+
     func setLockedMemoryLimit(_ byteCount: UInt64?) { device.lockedMemoryLimit = byteCount }
 
     func pinnedByteCount() -> UInt64 { device.pinnedByteCount }
@@ -20,6 +28,29 @@ struct SimulatedMachine: ConformanceMachine {
     func probeFromOtherProcess(_ file: any DeviceFile) throws -> ForeignAnswers {
         try SimulatedDevice.simulateOtherProcess { ForeignAnswers(try ForeignProbe.run(file)) }
     }
+}
+
+/// A simulated file that its lender closes, until it is kept: what a descriptor is to
+/// `VDPADevice(adopting:duplicating:)`.
+private final class LentFile: DeviceFile {
+    private let file: any DeviceFile
+    private let isKept = Atomic(false)
+
+    init(_ file: any DeviceFile) { self.file = file }
+
+    func keep() { isKept.store(true, ordering: .sequentiallyConsistent) }
+
+    func ioctl(_ request: UInt32, _ argument: UnsafeMutableRawPointer?) -> Int32 {
+        // Safe: the caller vouches for the argument.
+        unsafe file.ioctl(request, argument)
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) -> Int {
+        // Safe: the caller vouches for the bytes.
+        unsafe file.write(bytes)
+    }
+
+    func close() -> Int32 { isKept.load(ordering: .sequentiallyConsistent) ? file.close() : 0 }
 }
 
 extension Profile {

@@ -17,6 +17,13 @@ final class KernelMachine: ConformanceMachine, Sendable {
 
     func openDevice() throws(DMAError) -> VDPADevice { try VDPADevice(path: path) }
 
+    func adopt(_ file: any DeviceFile, duplicating: Bool) throws(DMAError) -> VDPADevice {
+        guard let file = file as? NumberedFile else { preconditionFailure("not a kernel's file") }
+        let device = try VDPADevice(adopting: file.number, duplicating: duplicating)
+        if !duplicating { file.release() }
+        return device
+    }
+
     func setLockedMemoryLimit(_ byteCount: UInt64?) {
         let bytes = byteCount.map { rlim_t($0) } ?? rlim_t.max
         var limit = rlimit(rlim_cur: bytes, rlim_max: .max)
@@ -103,6 +110,9 @@ final class NumberedFile: DeviceFile {
     func write(_ bytes: UnsafeRawBufferPointer) -> Int { unsafe file.write(bytes) }
 
     func close() -> Int32 { file.close() }
+
+    /// The descriptor has another owner from now on.
+    func release() { file.release() }
 }
 
 struct RunnerError: Error, CustomStringConvertible {
