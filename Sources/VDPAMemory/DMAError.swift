@@ -11,6 +11,7 @@ public struct DMAError: Error, Sendable {
         public init(rawValue: Int32) { self.rawValue = rawValue }
     }
 
+    /// The rule that was broken.
     public let code: Code
     /// What happened, with the figures.
     public let message: String
@@ -24,6 +25,7 @@ public struct DMAError: Error, Sendable {
     public internal(set) var range: IOVARange?
     /// What the request needs and what there is: entries, bytes or regions, as the code says.
     public internal(set) var needed: UInt64?
+    /// See `needed`.
     public internal(set) var limit: UInt64?
 
     init(

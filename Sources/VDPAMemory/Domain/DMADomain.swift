@@ -3,17 +3,17 @@ internal import HostMemory
 internal import Synchronization
 internal import VhostVDPA
 
-/// One layout of device addresses, applied to one or more device address spaces: hands out memory
-/// that the device can reach, and takes it back.
+/// The layout of one address space of a device: hands out memory that the device can reach, and
+/// takes it back.
 ///
 /// Safe to share between threads: the control plane (everything here) takes the domain's lock, and
-/// then its devices' locks in one fixed order. Regions keep their domain alive, the domain its
-/// devices.
+/// then its device's. Regions keep their domain alive, the domain its device.
 ///
 /// Every call does all it says or nothing. The kernel answers every refusal with EFAULT; the
 /// library knows the rules, checks them before the first message, and names the one that was
 /// broken (`DMAError`).
 public final class DMADomain: Sendable {
+    /// How a domain behaves.
     public typealias Options = DMADomainOptions
 
     /// The addresses that regions may have.
@@ -111,6 +111,10 @@ public final class DMADomain: Sendable {
     public func free(_ id: RegionID) throws(DMAError) {
         try batch { batch throws(DMAError) in try batch.free(id) }
     }
+
+    /// Unmaps the caller's memory; the same as `free`, under the name that goes with `register`.
+    /// The memory itself is left alone.
+    public func unregister(_ id: RegionID) throws(DMAError) { try free(id) }
 
     /// Several operations, all or none, in one BATCH_BEGIN ... BATCH_END where there are several
     /// messages and the device can.

@@ -81,8 +81,11 @@ public struct DMARegion: ~Copyable, Sendable {
 
 /// What a domain knows about a region.
 public struct RegionInfo: Sendable {
+    /// The addresses that the device uses.
     public let range: IOVARange
+    /// The size in bytes: what was asked for, rounded up to 4 KiB.
     public let byteCount: UInt64
+    /// What the device may do.
     public let access: DMAAccess
     /// The page size behind it; nil for memory that the caller registered.
     public let pageSize: PageSize?

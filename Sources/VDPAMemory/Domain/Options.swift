@@ -10,6 +10,7 @@ public struct DMADomainOptions: Sendable {
     /// Part of the device's range to stay inside; nil for all of it.
     public var window: IOVARange?
 
+    /// The defaults suit a datapath with thousands of regions on one device.
     public init(
         regionCapacity: Int = 65_536, unmapping: Unmapping = .immediate,
         reserved: [IOVARange] = [], window: IOVARange? = nil
@@ -20,6 +21,7 @@ public struct DMADomainOptions: Sendable {
         self.window = window
     }
 
+    /// When freed memory is unmapped.
     public enum Unmapping: Hashable, Sendable {
         /// A free of a dedicated region returns when the device has let go.
         case immediate
@@ -62,17 +64,22 @@ public enum Isolation: Hashable, Sendable {
 
 /// What one region is to be.
 public struct AllocationOptions: Sendable {
+    /// Which page sizes to try; what was obtained is in `RegionInfo.pageSize`.
     public var pages: PagePolicy
+    /// Which NUMA nodes to use; the device's by default, where it has one.
     public var node: NodePolicy
+    /// Where in the device's addresses.
     public var placement: Placement
     /// What the device may do.
     public var access: DMAAccess
+    /// Whether the mapping may be shared with other regions.
     public var isolation: Isolation
     /// In bytes, a power of two; at least 4 KiB, whatever is asked.
     public var alignment: UInt64
     /// Whether the region may hold what an earlier owner left.
     public var isUninitialised: Bool
 
+    /// The defaults: the largest pages that fit, on the device's node, anywhere, read-write.
     public init(
         pages: PagePolicy = .largest, node: NodePolicy = .device,
         placement: Placement = .anywhere, access: DMAAccess = .readWrite,

@@ -12,17 +12,23 @@ public struct DMAStatistics: Hashable, Sendable {
     public let mappedBytes: UInt64
     /// Freed but not yet confirmed unmapped.
     public let quarantinedExtents: Int
+    /// The bytes of these.
     public let quarantinedBytes: UInt64
     /// Entries of the kernel's table in use in the fullest address space: at least, at most.
     public let entriesAtLeast: Int
+    /// See `entriesAtLeast`.
     public let entriesAtMost: Int
     /// IOTLB messages that the kernel has taken, undone ones included.
     public let updateMessages: UInt64
+    /// INVALIDATEs that the kernel has taken.
     public let invalidateMessages: UInt64
     /// BATCH_BEGIN and BATCH_END.
     public let batchMessages: UInt64
+    /// Changes that were asked for: a call of `batch`, or one operation by itself.
     public let batches: UInt64
+    /// Those of them that were refused, and taken back.
     public let failedBatches: UInt64
+    /// How often quarantine was emptied.
     public let flushes: UInt64
     /// Regions whose free was refused: they are in quarantine.
     public let failedFrees: UInt64
@@ -30,6 +36,7 @@ public struct DMAStatistics: Hashable, Sendable {
     public let lostExtents: UInt64
     /// Free bytes of the IOVA space, saturated at 2^64-1, and the largest hole.
     public let freeBytes: UInt64
+    /// The most bytes that one placement could have.
     public let largestHoleBytes: UInt64
 
     /// All IOTLB messages.

@@ -21,7 +21,6 @@ struct Mismatch: Error, CustomStringConvertible {
 
     init(_ description: String) { self.description = description }
 
-    func prefixed(_ prefix: String) -> Mismatch { Mismatch(prefix + ": " + description) }
 }
 
 /// Fails a model run; apart from `#expect`, which costs too much to be asked millions of times.

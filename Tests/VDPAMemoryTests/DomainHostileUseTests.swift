@@ -8,7 +8,7 @@ import VhostVDPA
 
 /// Each of these failed once: a wrong address, memory given back too early, or a trap.
 @Suite("What a hostile reading of the domain found")
-struct ReviewTests {
+struct DomainHostileUseTests {
     private func dedicated(_ placement: Placement = .anywhere) -> AllocationOptions {
         AllocationOptions(
             pages: .exactly(.size4KiB), placement: placement, isolation: .dedicated)

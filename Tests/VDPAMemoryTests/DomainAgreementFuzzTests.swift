@@ -10,7 +10,7 @@ import VhostVDPA
 /// Random batches with random refusals: whatever happens, the ledger, the spaces and the device
 /// agree, and every live region is reached at its own address.
 @Suite("The ledger, the space and the device agree after any refusal")
-struct ReviewFuzzTests {
+struct DomainAgreementFuzzTests {
     @Test(arguments: [UInt64](1...12))
     func agree(seed: UInt64) throws {
         var random = Generator(state: seed)
@@ -30,48 +30,17 @@ struct ReviewFuzzTests {
         let arenaAddress = unsafe UInt(bitPattern: arena.baseAddress)
         var live: [RegionID] = []
         for step in 0..<150 {
-            if random.below(3) == 0 {
-                let points: [FaultPoint] = [.write, .write, .update, .pin, .parentMap]
-                let point = points[random.below(points.count)]
-                for _ in 0..<(1 + random.below(3)) {
-                    simulator.fail(
-                        point, number: simulator.count(of: point) + 1 + random.below(8), errno: 14)
-                }
-            }
+            if random.below(3) == 0 { injectFaults(into: simulator, &random) }
             do throws(DMAError) {
                 var freed: [RegionID] = []
                 let added = try domain.batch { batch throws(DMAError) in
                     var added: [RegionID] = []
                     for _ in 0..<(1 + random.below(6)) {
                         switch random.below(6) {
-                        case 0, 1:
-                            let size =
-                                random.below(4) == 0 ? 300 << 12 : 4096 * (1 + random.below(40))
-                            added.append(
-                                try batch.allocate(
-                                    byteCount: size,
-                                    options: .init(
-                                        pages: .exactly(.size4KiB), isolation: .shared)))
-                        case 2:
-                            added.append(
-                                try batch.allocate(
-                                    byteCount: 4096 * (1 + random.below(4)),
-                                    options: .init(
-                                        pages: .exactly(.size4KiB), isolation: .dedicated)))
+                        case 0...2:
+                            added.append(try allocate(in: &batch, &random))
                         case 3:
-                            let slot = random.below(200)
-                            let count = 1 + random.below(4)
-                            let first = 0x4000_0000 + UInt64(slot) * 4096
-                            for index in 0..<count {
-                                let bytes = unsafe UnsafeMutableRawBufferPointer(
-                                    start: UnsafeMutableRawPointer(
-                                        bitPattern: arenaAddress + UInt(slot + index) * 4096),
-                                    count: 4096)
-                                added.append(
-                                    unsafe try batch.register(
-                                        bytes, at: .fixed(IOVA(first + UInt64(index) * 4096)),
-                                        isolation: .shared))
-                            }
+                            added += try register(arenaAddress, in: &batch, &random)
                         default:
                             let left = live.filter { !freed.contains($0) }
                             guard !left.isEmpty else { continue }
@@ -105,6 +74,45 @@ struct ReviewFuzzTests {
         #expect(domain.statistics.mappedBytes == 0 && domain.statistics.regions == 0)
         #expect(simulator.pinnedByteCount == 0)
         withExtendedLifetime(arena) {}
+    }
+
+    private func injectFaults(into simulator: SimulatedDevice, _ random: inout Generator) {
+        let points: [FaultPoint] = [.write, .write, .update, .pin, .parentMap]
+        let point = points[random.below(points.count)]
+        for _ in 0..<(1 + random.below(3)) {
+            simulator.fail(
+                point, number: simulator.count(of: point) + 1 + random.below(8), errno: 14)
+        }
+    }
+
+    /// A region of the library's memory, shared or with a mapping of its own.
+    private func allocate(
+        in batch: inout DMABatch, _ random: inout Generator
+    ) throws(DMAError) -> RegionID {
+        let isShared = random.below(3) < 2
+        let pages = isShared ? 1 + random.below(40) : 1 + random.below(4)
+        return try batch.allocate(
+            byteCount: 4096 * (isShared && random.below(4) == 0 ? 300 : pages),
+            options: .init(
+                pages: .exactly(.size4KiB), isolation: isShared ? .shared : .dedicated))
+    }
+
+    /// A few neighbouring pages of the arena, at neighbouring addresses.
+    private func register(
+        _ arena: UInt, in batch: inout DMABatch, _ random: inout Generator
+    ) throws(DMAError) -> [RegionID] {
+        let slot = random.below(200)
+        let first = 0x4000_0000 + UInt64(slot) * 4096
+        var added: [RegionID] = []
+        for index in 0..<(1 + random.below(4)) {
+            let bytes = unsafe UnsafeMutableRawBufferPointer(
+                start: UnsafeMutableRawPointer(bitPattern: arena + UInt(slot + index) * 4096),
+                count: 4096)
+            added.append(
+                unsafe try batch.register(
+                    bytes, at: .fixed(IOVA(first + UInt64(index) * 4096)), isolation: .shared))
+        }
+        return added
     }
 
     private func check(
