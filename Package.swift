@@ -72,6 +72,7 @@ let package = Package(
             name: "VDPASimulatorTests",
             dependencies: [
                 "VDPASimulator", "VDPAMemory", "VhostVDPA", "CVhostVDPA", "IOVAAllocator",
+                "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

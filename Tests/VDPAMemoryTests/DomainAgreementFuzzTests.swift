@@ -1,6 +1,7 @@
 import Glibc
 import HostMemory
 import Synchronization
+import TestSupport
 import Testing
 import VDPASimulator
 import VhostVDPA
@@ -13,7 +14,7 @@ import VhostVDPA
 struct DomainAgreementFuzzTests {
     @Test(arguments: [UInt64](1...12))
     func agree(seed: UInt64) throws {
-        var random = Generator(state: seed)
+        var random = SeededGenerator(seed: seed)
         let kinds: [SimulatedDevice.Configuration] = [
             .vdpaSimNet(), .vdpaSimNet(batchMapping: false), .vpVDPA(), .vpVDPA(kernel: .v5_19),
         ]
@@ -76,7 +77,7 @@ struct DomainAgreementFuzzTests {
         withExtendedLifetime(arena) {}
     }
 
-    private func injectFaults(into simulator: SimulatedDevice, _ random: inout Generator) {
+    private func injectFaults(into simulator: SimulatedDevice, _ random: inout SeededGenerator) {
         let points: [FaultPoint] = [.write, .write, .update, .pin, .parentMap]
         let point = points[random.below(points.count)]
         for _ in 0..<(1 + random.below(3)) {
@@ -87,7 +88,7 @@ struct DomainAgreementFuzzTests {
 
     /// A region of the library's memory, shared or with a mapping of its own.
     private func allocate(
-        in batch: inout DMABatch, _ random: inout Generator
+        in batch: inout DMABatch, _ random: inout SeededGenerator
     ) throws(DMAError) -> RegionID {
         let isShared = random.below(3) < 2
         let pages = isShared ? 1 + random.below(40) : 1 + random.below(4)
@@ -99,7 +100,7 @@ struct DomainAgreementFuzzTests {
 
     /// A few neighbouring pages of the arena, at neighbouring addresses.
     private func register(
-        _ arena: UInt, in batch: inout DMABatch, _ random: inout Generator
+        _ arena: UInt, in batch: inout DMABatch, _ random: inout SeededGenerator
     ) throws(DMAError) -> [RegionID] {
         let slot = random.below(200)
         let first = 0x4000_0000 + UInt64(slot) * 4096
@@ -174,14 +175,3 @@ extension DomainState {
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
-private struct Generator {
-    var state: UInt64
-
-    mutating func below(_ bound: Int) -> Int {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return Int((z ^ (z >> 31)) % UInt64(bound))
-    }
-}

@@ -1,24 +1,9 @@
 import Foundation
 import IOVAAllocator
+import TestSupport
 import Testing
 import VDPAMemory
 import VDPASimulator
-
-/// SplitMix64: a sequence that a seed repeats.
-private struct SeededSequence {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-        return value ^ value >> 31
-    }
-
-    mutating func next(below bound: Int) -> Int { Int(next() % UInt64(bound)) }
-    mutating func chance(_ one: Int) -> Bool { next(below: one) == 0 }
-}
 
 /// Random batches, some of which fail, against the simplest model: what is alive, and its bytes.
 @Suite("Random batches against a model")
@@ -41,7 +26,7 @@ struct DomainModelTests {
     func `every live region has its bytes, whatever fails`(_ kind: DeviceKind, _ seed: UInt64)
         throws
     {
-        var random = SeededSequence(state: seed)
+        var random = SeededGenerator(seed: seed)
         let unmapping: DMADomain.Options.Unmapping =
             seed.isMultiple(of: 2) ? .deferred(maximumBytes: 24 << 20) : .immediate
         let world = try DomainWorld(
@@ -50,8 +35,8 @@ struct DomainModelTests {
         var live: [Live] = []
         var failures = 0
         for step in 0..<400 {
-            if random.chance(5) {
-                let call = world.simulator.calls + 1 + random.next(below: 6)
+            if random.chance(oneIn: 5) {
+                let call = world.simulator.calls + 1 + random.below(6)
                 world.simulator.failCall(call, errno: EFAULT)
             }
             do {
@@ -76,36 +61,37 @@ struct DomainModelTests {
     /// One random batch. Answers what lives after it.
     private func batch(
         _ world: DomainWorld, _ memory: SharedMemory, _ live: [Live],
-        _ random: inout SeededSequence
+        _ random: inout SeededGenerator
     ) throws(DMAError) -> [Live] {
         var after = live
         var new: [Live] = []
         try world.domain.batch { batch throws(DMAError) in
-            for _ in 0..<(1 + random.next(below: 6)) {
-                let choice = random.next(below: 10)
+            for _ in 0..<(1 + random.below(6)) {
+                let choice = random.below(10)
                 let fill = UInt8(truncatingIfNeeded: random.next()) | 1
                 var entry = Live(
                     id: nil, first: 0, byteCount: 0, fill: fill)
                 if choice < 4, !after.isEmpty {
-                    try batch.free(after.remove(at: random.next(below: after.count)).id)
+                    try batch.free(after.remove(at: random.below(after.count)).id)
                     continue
                 } else if choice < 7 {
-                    let size = random.chance(8) ? 2 << 20 : 4096 * (1 + random.next(below: 40))
-                    let access: DMAAccess = random.chance(4) ? .readOnly : .readWrite
+                    let size = random.chance(oneIn: 8) ? 2 << 20 : 4096 * (1 + random.below(40))
+                    let access: DMAAccess = random.chance(oneIn: 4) ? .readOnly : .readWrite
                     entry.id = try batch.allocate(
                         byteCount: size,
                         options: .init(
-                            access: access, isolation: random.chance(6) ? .dedicated : .automatic))
+                            access: access,
+                            isolation: random.chance(oneIn: 6) ? .dedicated : .automatic))
                 } else {
-                    let page = random.next(below: 124)
+                    let page = random.below(124)
                     guard !(after + new).contains(where: { abs(($0.page ?? -9) - page) < 4 })
                     else { continue }
                     entry.page = page
                     let place = IOVA(1 << 40 + UInt64(page) * 4096)
                     entry.id = try unsafe batch.register(
-                        memory.pages(page, count: 1 + random.next(below: 4)),
-                        at: random.chance(3) ? .anywhere : .fixed(place),
-                        isolation: random.chance(2) ? .shared : .dedicated)
+                        memory.pages(page, count: 1 + random.below(4)),
+                        at: random.chance(oneIn: 3) ? .anywhere : .fixed(place),
+                        isolation: random.chance(oneIn: 2) ? .shared : .dedicated)
                 }
                 new.append(entry)
             }

@@ -1,25 +1,9 @@
 import CVhostVDPA
 import IOVAAllocator
+import TestSupport
 import Testing
 import VDPASimulator
 import VhostVDPA
-
-/// SplitMix64: a sequence that a seed repeats.
-private struct Sequence64 {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-        return value ^ value >> 31
-    }
-
-    mutating func next(below bound: Int) -> Int { Int(next() % UInt64(bound)) }
-
-    mutating func choose<Value>(_ values: [Value]) -> Value { values[next(below: values.count)] }
-}
 
 @Suite struct FuzzTests {
     static let presets: [SimulatedDevice.Configuration] = [
@@ -35,9 +19,9 @@ private struct Sequence64 {
         configuration.lockedMemoryLimit = 64 * 4096
         let driver = Driver(configuration)
         let pages = SharedPages(8)
-        var random = Sequence64(state: seed)
+        var random = SeededGenerator(seed: seed)
         for step in 0..<1500 {
-            if random.next(below: 4) == 0 {
+            if random.below(4) == 0 {
                 request(driver, &random)
             } else {
                 message(driver, pages, &random)
@@ -53,22 +37,22 @@ private struct Sequence64 {
         #expect(isEmpty)
     }
 
-    private func message(_ driver: Driver, _ pages: SharedPages, _ random: inout Sequence64) {
+    private func message(_ driver: Driver, _ pages: SharedPages, _ random: inout SeededGenerator) {
         let iovas: [UInt64] = [
             0, 1, 0x800, 0x1000, 0x2000, 0x3800, 0x8000, 1 << 48 - 0x1000, 1 << 48,
-            .max - 0xfff, .max, random.next(), UInt64(random.next(below: 64)) << 12,
+            .max - 0xfff, .max, random.next(), UInt64(random.below(64)) << 12,
         ]
         let sizes: [UInt64] = [
             0, 1, 0x800, 0x1000, 0x1001, 0x2000, 0x4000, 1 << 63, .max, random.next(),
         ]
         let addresses = [pages[0], pages[3], pages[7], pages[0] + 0x800, 0, .max, 1 << 63]
-        let type = random.choose([UInt32(2), 2, 2, 3, 3, 5, 6, 6, 1, 255])
+        let type = random.pick([UInt32(2), 2, 2, 3, 3, 5, 6, 6, 1, 255])
         _ = driver.send(
-            type, random.choose(iovas), random.choose(sizes), random.choose(addresses),
-            access: random.choose([3, 3, 3, 1, 2, 0, 255]), asid: random.choose([0, 0, 0, 1, 2]))
+            type, random.pick(iovas), random.pick(sizes), random.pick(addresses),
+            access: random.pick([3, 3, 3, 1, 2, 0, 255]), asid: random.pick([0, 0, 0, 1, 2]))
     }
 
-    private func request(_ driver: Driver, _ random: inout Sequence64) {
+    private func request(_ driver: Driver, _ random: inout SeededGenerator) {
         let requests = [
             CVHOST_SET_OWNER, CVHOST_RESET_OWNER, CVHOST_SET_MEM_TABLE, CVHOST_SET_VRING_NUM,
             CVHOST_SET_VRING_ADDR, CVHOST_SET_VRING_BASE, CVHOST_GET_VRING_BASE,
@@ -80,9 +64,9 @@ private struct Sequence64 {
         // Room for the longest answer, the configuration space of 4096 bytes.
         var argument = [UInt64](repeating: 0, count: 1024)
         for index in 0..<5 {
-            argument[index] = random.choose([0, 1, 1 << 32, .max, random.next()])
+            argument[index] = random.pick([0, 1, 1 << 32, .max, random.next()])
         }
-        let request = random.choose(requests)
+        let request = random.pick(requests)
         // Safe: the array outlives the call and is larger than any structure.
         _ = unsafe argument.withUnsafeMutableBytes {
             unsafe driver.file.ioctl(request, $0.baseAddress)
