@@ -121,4 +121,16 @@ import Testing
         #expect(space.freeByteCount == 1 << 63)
         #expect(space.invariantViolation() == nil)
     }
+
+    @Test("a magazine that may keep no range of any size keeps none")
+    func magazineWithoutSizes() throws {
+        var space = try IOVASpace(
+            usable: [.all], regionCapacity: 4,
+            magazine: IOVAMagazineLimits(ranges: 4, rangesPerSize: 0, byteCount: .max))
+        let region = try space.allocate(byteCount: 4096)
+        try space.free(region.handle)
+        #expect(space.cachedByteCount == 0)
+        #expect(space.freeByteCount == .max)
+        #expect(space.invariantViolation() == nil)
+    }
 }

@@ -54,7 +54,8 @@ struct RangeMagazine: ~Copyable {
         unsafe lists = .allocate(capacity: RangeClass.count)
         unsafe lists.initialize(
             repeating: List(head: .max, count: 0), count: RangeClass.count)
-        countLimit = limits.ranges
+        // Where no range of any size may be kept, none is.
+        countLimit = limits.rangesPerSize > 0 ? limits.ranges : 0
         classLimit = UInt32(clamping: limits.rangesPerSize)
         byteLimit = limits.byteCount ?? 0
         refillCount = limits.ranges < 2048 ? 8 : 16
