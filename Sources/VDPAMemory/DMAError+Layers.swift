@@ -45,7 +45,7 @@ extension DMAError {
                 limit: UInt64(capacity))
         case .noSuchRegion, .noSuchReservation:
             self.init(
-                .noSuchRegion, "\(error).", remedy: "Use an ID until its region is freed, once.",
+                .noSuchRegion, "\(error).", remedy: DMAError.noSuchRegionRemedy,
                 range: range)
         }
     }

@@ -79,10 +79,9 @@ struct IntervalTree: ~Copyable {
     @inline(__always)
     func inner(_ link: UInt32) -> InnerNode { unsafe InnerNode(inners.node(link)) }
 
-    /// The last entry that starts at or before `address`: always one, the sentinel at least.
-    /// - Complexity: O(log n).
+    /// The leaf that owns `address` and the hole around it.
     @inline(__always)
-    func find(_ address: UInt64) -> Cursor {
+    private func leafLink(of address: UInt64) -> UInt32 {
         var node = root
         var level = height
         while level > 0 {
@@ -90,7 +89,15 @@ struct IntervalTree: ~Copyable {
             node = inner.child(inner.slot(of: address))
             level &-= 1
         }
-        return Cursor(leaf: node, index: leaf(node).index(of: address))
+        return node
+    }
+
+    /// The last entry that starts at or before `address`: always one, the sentinel at least.
+    /// - Complexity: O(log n).
+    @inline(__always)
+    func find(_ address: UInt64) -> Cursor {
+        let link = leafLink(of: address)
+        return Cursor(leaf: link, index: leaf(link).index(of: address))
     }
 
     /// Brings the leaf of an address into the cache: loads from each part of it that a removal
@@ -99,14 +106,7 @@ struct IntervalTree: ~Copyable {
     /// - Returns: what was loaded, to be kept so that the loads are made.
     @inline(__always)
     func warm(_ address: UInt64) -> UInt64 {
-        var node = root
-        var level = height
-        while level > 0 {
-            let inner = self.inner(node)
-            node = inner.child(inner.slot(of: address))
-            level &-= 1
-        }
-        return leaf(node).warm()
+        leaf(leafLink(of: address)).warm()
     }
 
     /// As `find`, and leaves the way down in `path`.

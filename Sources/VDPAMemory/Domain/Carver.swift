@@ -2,9 +2,15 @@ internal import HostMemory
 
 /// What regions must have in common to share extents.
 struct CarverKey: Hashable {
-    var access: DMAAccess
-    var pages: PagePolicy
-    var node: NodePolicy
+    let access: DMAAccess
+    let pages: PagePolicy
+    let node: NodePolicy
+
+    init(_ wanted: AllocationOptions) {
+        access = wanted.access
+        pages = wanted.pages
+        node = wanted.node
+    }
 }
 
 /// The space from which regions alike are carved: its usable ranges are mapped shared extents, so

@@ -38,13 +38,10 @@ public struct DMABatch: ~Copyable {
         let size = (byteCount + 4095) & ~4095
         var box: MemoryBox?
         if wanted.needsOwnExtent(byteCount: size) {
-            do throws(HostMemoryError) {
-                box = MemoryBox(
-                    try HostMemory.allocate(
-                        byteCount: size, pages: wanted.pages, node: wanted.node,
-                        deviceNode: domain.device.numaNode))
+            do throws(DMAError) {
+                box = try MemoryBox.allocate(size, wanted, deviceNode: domain.device.numaNode)
             } catch {
-                throw DMAError(error).inOperation(index)
+                throw error.inOperation(index)
             }
         }
         let id = try domain.newRegion(index)

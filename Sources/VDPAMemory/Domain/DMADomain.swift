@@ -106,8 +106,8 @@ public final class DMADomain: Sendable {
         return try DMARegion(owning: id, in: self)
     }
 
-    /// Frees a region by its ID, unless a `DMARegion` owns it. When this returns, the device cannot reach a dedicated region any
-    /// more, unless unmapping is deferred.
+    /// Frees a region by its ID, unless a `DMARegion` owns it. When this returns, the device cannot
+    /// reach a dedicated region any more, unless unmapping is deferred.
     public func free(_ id: RegionID) throws(DMAError) {
         try batch { batch throws(DMAError) in try batch.free(id) }
     }

@@ -56,7 +56,7 @@ public struct DMARegion: ~Copyable, Sendable {
     /// What backs the region: page size, nodes.
     public var info: RegionInfo {
         get throws(DMAError) {
-            guard let domain else { throw DMAError(.noSuchRegion) }
+            guard let domain else { throw DMAError.noSuchRegion }
             return try domain.info(id)
         }
     }
@@ -111,7 +111,7 @@ extension DMADomain {
         try locked { state throws(DMAError) in
             try state.requireOpen()
             guard let record = state.regions.record(id), record.state == .live else {
-                throw DMAError(.noSuchRegion)
+                throw DMAError.noSuchRegion
             }
             return state.info(record)
         }
@@ -122,7 +122,7 @@ extension DMADomain {
         try locked { state throws(DMAError) in
             try state.requireOpen()
             guard let record = state.regions.record(id), record.state == .live else {
-                throw DMAError(.noSuchRegion)
+                throw DMAError.noSuchRegion
             }
             guard !record.isOwned else { throw DMAError.owned }
             state.regions.update(id) { $0.isOwned = true }

@@ -57,7 +57,7 @@ extension DomainState {
         do throws(DMAError) {
             try requireOpen()
             for case .allocate(_, let count, let wanted, nil) in operations {
-                let key = CarverKey(access: wanted.access, pages: wanted.pages, node: wanted.node)
+                let key = CarverKey(wanted)
                 let (sum, overflow) = transaction.carvedBytesToCome[key, default: 0]
                     .addingReportingOverflow(Int(count))
                 transaction.carvedBytesToCome[key] = overflow ? .max : sum
@@ -181,7 +181,7 @@ extension DomainState {
             for target in targets { target.account(mapped: extent) }
         }
         let unmappedNow = Set(transaction.unmapped.map(ObjectIdentifier.init))
-        for id in transaction.freed { release(id, unmappedNow) }
+        for id in transaction.freed { release(id) }
         for extent in transaction.deferred {
             withdraw(extent)
             if extent.carver != nil {
@@ -197,7 +197,7 @@ extension DomainState {
         return transaction.unmapped
     }
 
-    private mutating func release(_ id: RegionID, _ unmappedNow: Set<ObjectIdentifier>) {
+    private mutating func release(_ id: RegionID) {
         guard let record = regions.record(id) else {
             preconditionFailure("a region that the batch has just found")
         }
@@ -258,10 +258,7 @@ extension DomainState {
         }
         for extent in transaction.newExtents.reversed() {
             retract(extent, from: transaction)
-            for handle in extent.handles {
-                setExtent(nil, for: handle)
-                unwind { try space.free(handle) }
-            }
+            for handle in extent.handles { forget(handle) }
         }
         // What is left was carved from extents that were there before.
         for id in transaction.placed {

@@ -122,7 +122,7 @@ extension DomainState {
         _ id: RegionID, _ byteCount: UInt64, _ wanted: AllocationOptions,
         _ transaction: inout MapTransaction
     ) throws(DMAError) {
-        let key = CarverKey(access: wanted.access, pages: wanted.pages, node: wanted.node)
+        let key = CarverKey(wanted)
         let carver = try carver(key)
         let placement: IOVAPlacement
         switch wanted.placement {
@@ -140,7 +140,7 @@ extension DomainState {
             } catch  where error.code == .noSpace && transaction.isTight {
                 // No room for an extent: the region is one by itself.
                 transaction.carvedBytesToCome[key, default: 0] -= Int(byteCount)
-                let box = try memory(Int(byteCount), wanted)
+                let box = try MemoryBox.allocate(Int(byteCount), wanted, deviceNode: numaNode)
                 return try planDedicated(id, byteCount, wanted, box, &transaction)
             }
         } catch {
@@ -182,7 +182,7 @@ extension DomainState {
             : carver.nextExtentByteCount(
                 region: Int(byteCount),
                 wanted: transaction.carvedBytesToCome[carver.key, default: 0])
-        let box = try memory(size, wanted)
+        let box = try MemoryBox.allocate(size, wanted, deviceNode: numaNode)
         // Safe: the address is only a number here; the extent keeps the memory alive.
         let address = unsafe UInt(bitPattern: box.memory.baseAddress)
         let bytes = UInt64(box.memory.byteCount)
@@ -210,26 +210,13 @@ extension DomainState {
         adopt(extent, placed.handle, &transaction)
     }
 
-    private func memory(
-        _ byteCount: Int, _ wanted: AllocationOptions
-    ) throws(DMAError) -> MemoryBox {
-        do throws(HostMemoryError) {
-            return MemoryBox(
-                try HostMemory.allocate(
-                    byteCount: byteCount, pages: wanted.pages, node: wanted.node,
-                    deviceNode: numaNode))
-        } catch {
-            throw DMAError(error)
-        }
-    }
-
     // MARK: freeing
 
     private mutating func planFree(
         _ id: RegionID, byOwner: Bool, _ transaction: inout MapTransaction
     ) throws(DMAError) {
         guard let record = regions.record(id), record.state == .live else {
-            throw DMAError(.noSuchRegion)
+            throw DMAError.noSuchRegion
         }
         guard byOwner || !record.isOwned else { throw DMAError.owned }
         try requireNoRing(in: record.range, &transaction)
@@ -303,11 +290,10 @@ extension DMAError {
 
     static let noSuchRegionRemedy = "Use an ID until its region is freed, once."
 
-    init(_ code: Code) {
-        precondition(code == .noSuchRegion)
-        self.init(
+    static var noSuchRegion: DMAError {
+        DMAError(
             .noSuchRegion, "No live region of this domain has this ID.",
-            remedy: DMAError.noSuchRegionRemedy)
+            remedy: noSuchRegionRemedy)
     }
 }
 

@@ -87,4 +87,18 @@ final class MemoryBox: Sendable {
     let memory: HostMemory
 
     init(_ memory: consuming HostMemory) { self.memory = memory }
+
+    /// Memory for a region or a shared extent: pages populated, on nodes verified.
+    static func allocate(
+        _ byteCount: Int, _ wanted: AllocationOptions, deviceNode: Int?
+    ) throws(DMAError) -> MemoryBox {
+        do throws(HostMemoryError) {
+            return MemoryBox(
+                try HostMemory.allocate(
+                    byteCount: byteCount, pages: wanted.pages, node: wanted.node,
+                    deviceNode: deviceNode))
+        } catch {
+            throw DMAError(error)
+        }
+    }
 }
