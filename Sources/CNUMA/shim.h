@@ -30,6 +30,7 @@
 #define CNUMA_MADV_DONTFORK 10
 #define CNUMA_MADV_HUGEPAGE 14
 #define CNUMA_MADV_DONTDUMP 16
+#define CNUMA_MADV_WIPEONFORK 18
 #define CNUMA_MADV_POPULATE_READ 22
 #define CNUMA_MADV_POPULATE_WRITE 23
 #define CNUMA_MADV_COLLAPSE 25
@@ -88,6 +89,13 @@ static inline int64_t cnuma_map_shared(int fd, uint64_t size, uintptr_t address)
 /// mmap(2): address space only, without memory behind it.
 static inline int64_t cnuma_reserve(uint64_t size) {
   void *result = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return result == MAP_FAILED ? -errno : (int64_t)(uintptr_t)result;
+}
+
+/// mmap(2): private memory that reads as zeros.
+static inline int64_t cnuma_map_private(uint64_t size) {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  void *result = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
   return result == MAP_FAILED ? -errno : (int64_t)(uintptr_t)result;
 }
 

@@ -27,6 +27,8 @@ public struct DMAError: Error, Sendable {
     public internal(set) var needed: UInt64?
     /// See `needed`.
     public internal(set) var limit: UInt64?
+    /// Whether it was what waits in quarantine, or is kept for reuse, that was in the way.
+    var isEasedByFlush = false
 
     init(
         _ code: Code, _ message: String, remedy: String, errno: Int32? = nil,

@@ -6,7 +6,7 @@ import VDPASimulator
 /// A change of a domain, of which every call is made to fail once.
 enum FailureScenario: String, CaseIterable, Sendable {
     case mixedBatch, fiftySlots, freeMany, flush, threshold, trim, oneAllocation, oneFree
-    case roomMadeFirst
+    case roomMadeFirst, replacedSlots
 
     var options: DMADomain.Options {
         switch self {
@@ -33,6 +33,7 @@ enum FailureScenario: String, CaseIterable, Sendable {
         case .trim: 1
         case .oneAllocation, .oneFree: 1
         case .roomMadeFirst: 22
+        case .replacedSlots: 7
         }
     }
 }
@@ -72,6 +73,7 @@ final class FailureWorld {
             try world.free([ids[1]])
             ids = []
         case .oneFree: ids = try register(1, at: 0x100_0000)
+        case .replacedSlots: ids = try register(4, at: 0x100_0000)
         case .roomMadeFirst: ids = try register(16, at: 0x100_0000)
         case .fiftySlots, .oneAllocation: break
         }
@@ -115,6 +117,17 @@ final class FailureWorld {
             ids.removeFirst(3)
         case .trim: try world.domain.trim()
         case .oneAllocation: ids = try world.allocate(1, byteCount: 2 << 20)
+        case .replacedSlots:
+            let old = ids
+            ids = try world.domain.batch { batch throws(DMAError) in
+                for id in old[..<3] { try batch.free(id) }
+                // The first in its place, the next two and the hole between them as one.
+                let first = try unsafe batch.register(
+                    memory.pages(100), at: .fixed(IOVA(0x100_0000)))
+                let second = try unsafe batch.register(
+                    memory.pages(102, count: 3), at: .fixed(IOVA(0x100_2000)))
+                return [old[3], first, second]
+            }
         case .roomMadeFirst:
             let old = ids
             ids = try world.domain.batch { batch throws(DMAError) in

@@ -23,11 +23,11 @@ extension VDPADevice {
         _ call: (borrowing VhostDevice) throws(VhostError) -> Void,
         record: (inout RingRecords) -> Void
     ) throws(DMAError) {
-        records.withLock { $0.pending = (addressSpace, areas.map(\.area.range)) }
-        defer { records.withLock { $0.pending = nil } }
+        editRecords { $0.pending = (addressSpace, areas.map(\.area.range)) }
+        defer { editRecords { $0.pending = nil } }
         if checked { try requireMapped(areas, addressSpace: addressSpace) }
         try kernel(try call(vhost))
-        records.withLock { record(&$0) }
+        editRecords(record)
     }
 
     private func requireMapped(_ areas: [QueueArea], addressSpace: UInt32) throws(DMAError) {
@@ -56,7 +56,7 @@ extension VDPADevice {
     ///
     /// Complexity: O(n log n) in the device's queues. No system call.
     package func enabledRings(addressSpace: UInt32) -> [IOVARange] {
-        records.withLock { $0.enabledRanges(addressSpace: addressSpace) }
+        withRecords { $0.enabledRanges(addressSpace: addressSpace) }
     }
 }
 

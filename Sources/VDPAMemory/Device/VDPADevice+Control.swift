@@ -49,7 +49,7 @@ extension VDPADevice {
             try batchLock.withLock { _ throws(DMAError) in
                 defer { countReset() }
                 try kernel(try vhost.setStatus(.reset))
-                records.withLock { $0.clear() }
+                editRecords { $0.clear() }
             }
         }
     }

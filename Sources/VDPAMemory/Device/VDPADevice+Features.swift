@@ -18,10 +18,10 @@ extension VDPADevice {
     public func setFeatures(_ features: VirtioFeatures) throws(DMAError) {
         try controlLock.withLock { _ throws(DMAError) in
             try kernel(try vhost.setFeatures(features))
-            records.withLock { $0.features = features }
+            editRecords { $0.features = features }
         }
     }
 
     /// How the queues are laid out: what the last `setFeatures` said, split before that.
-    public var ringLayout: VringLayout { records.withLock { $0.layout } }
+    public var ringLayout: VringLayout { withRecords { $0.layout } }
 }

@@ -41,7 +41,7 @@ extension VDPADevice {
         _ group: UInt32, addressSpace: UInt32, checked: Bool = true
     ) throws(DMAError) {
         try controlLock.withLock { _ throws(DMAError) in
-            let enabled = records.withLock { records in
+            let enabled = withRecords { records in
                 records.rings.filter { $0.value.isEnabled && $0.value.group == group }
             }
             var areas: [QueueArea] = []

@@ -123,7 +123,7 @@ extension VDPADevice {
         call: (borrowing VhostDevice) throws(VhostError) -> Void
     ) throws(DMAError) {
         try controlLock.withLock { _ throws(DMAError) in
-            let (old, space) = records.withLock { records in
+            let (old, space) = withRecords { records in
                 (records[queue], records)
             }
             var ring = old

@@ -38,7 +38,10 @@ public final class VDPADevice: Sendable {
     /// for a look or a note only. So a domain must not call control operations under its lock.
     let controlLock = Mutex<Void>(())
     let claims = Mutex(AddressSpaceClaims())
-    let records = Mutex(RingRecords())
+    private let records = Mutex(RingRecords())
+    /// Changes with every change of `records`, so that who frees memory asks for the rings again
+    /// only when there may be others.
+    private let recordsVersion = Atomic<UInt64>(0)
     private let resetCount = Atomic<UInt64>(0)
     /// Memory of closed domains that the device may still reach. Declared behind `vhost`, so that
     /// the file is closed before it goes.
@@ -90,6 +93,19 @@ public final class VDPADevice: Sendable {
     /// A reset keeps them only where IOTLB_PERSIST was acknowledged (6.7). Platform-IOMMU devices
     /// of older kernels keep them as well, but nothing tells such a device from the others.
     package var tableEpoch: UInt64 { resetCount.load(ordering: .sequentiallyConsistent) }
+
+    /// A look at what the device was told.
+    func withRecords<Result>(_ body: (RingRecords) throws -> Result) rethrows -> Result {
+        try records.withLock { try body($0) }
+    }
+
+    func editRecords(_ edit: (inout RingRecords) -> Void) {
+        records.withLock { edit(&$0) }
+        recordsVersion.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    }
+
+    /// While it stays the same, `enabledRings` gives the same answer.
+    package var ringsVersion: UInt64 { recordsVersion.load(ordering: .sequentiallyConsistent) }
 
     /// Keeps memory that could not be unmapped for as long as the device's file is open.
     func keepUntilClosed(_ extents: [Extent]) { stillMapped.withLock { $0 += extents } }

@@ -23,6 +23,8 @@ final class Carver: @unchecked Sendable {
     /// The bytes of all its extents.
     var extentBytes: UInt64 = 0
     var extentCount = 0
+    /// The extent that the last region was carved from: the next one mostly comes from it too.
+    var recentExtent: Extent?
 
     init(_ key: CarverKey, regionCapacity: Int) throws(IOVASpaceError) {
         self.key = key

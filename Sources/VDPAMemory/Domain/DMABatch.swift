@@ -17,25 +17,13 @@ public struct DMABatch: ~Copyable {
         byteCount: Int, options: AllocationOptions = AllocationOptions()
     ) throws(DMAError) -> RegionID {
         let index = operations.count
-        guard byteCount > 0, byteCount <= 1 << 46 else {
-            throw DMAError(
-                .invalidArgument, "A region of \(byteCount) bytes.",
-                remedy: "Ask for 1 byte to 64 TiB."
-            ).inOperation(index)
+        let size: Int
+        let wanted: AllocationOptions
+        do throws(DMAError) {
+            (size, wanted) = try options.settled(byteCount: byteCount)
+        } catch {
+            throw error.inOperation(index)
         }
-        guard options.alignment.nonzeroBitCount == 1 else {
-            throw DMAError(
-                .invalidArgument, "An alignment of \(options.alignment).",
-                remedy: "Use a power of two."
-            ).inOperation(index)
-        }
-        var wanted = options
-        // Regions of threads on different nodes are not alike, so that the node is settled here.
-        if wanted.node == .callingThread {
-            wanted.node = NodePolicy.nodeOfCallingThread.map { .preferred($0) } ?? .any
-        }
-        wanted.alignment = max(options.alignment, 4096)
-        let size = (byteCount + 4095) & ~4095
         var box: MemoryBox?
         if wanted.needsOwnExtent(byteCount: size) {
             do throws(DMAError) {
@@ -77,13 +65,45 @@ public struct DMABatch: ~Copyable {
         return id
     }
 
-    /// Frees a region that existed before the batch, and that no `DMARegion` owns.
+    /// Frees a region that no `DMARegion` owns.
+    ///
+    /// One that the same batch has named is not made at all, and costs no message. A placement that
+    /// the caller chooses may reuse the range of a region that the batch has freed before.
     public mutating func free(_ id: RegionID) throws(DMAError) {
-        operations.append(.free(id, byOwner: false))
+        if domain.isPending(id), let index = operations.firstIndex(where: { $0.names(id) }) {
+            domain.discard(operations[index])
+            operations[index] = .nothing
+            operations.append(.nothing)
+        } else {
+            operations.append(.free(id, byOwner: false))
+        }
     }
 }
 
 extension AllocationOptions {
+    /// The size in whole pages, and the options with nothing left open that another thread would
+    /// answer in another way.
+    ///
+    /// - Throws: `invalidArgument`.
+    func settled(byteCount: Int) throws(DMAError) -> (byteCount: Int, options: AllocationOptions) {
+        guard byteCount > 0, byteCount <= 1 << 46 else {
+            throw DMAError(
+                .invalidArgument, "A region of \(byteCount) bytes.",
+                remedy: "Ask for 1 byte to 64 TiB.")
+        }
+        guard alignment.nonzeroBitCount == 1 else {
+            throw DMAError(
+                .invalidArgument, "An alignment of \(alignment).", remedy: "Use a power of two.")
+        }
+        var wanted = self
+        // Regions of threads on different nodes are not alike, so that the node is settled here.
+        if wanted.node == .callingThread {
+            wanted.node = NodePolicy.nodeOfCallingThread.map { .preferred($0) } ?? .any
+        }
+        wanted.alignment = max(alignment, 4096)
+        return ((byteCount + 4095) & ~4095, wanted)
+    }
+
     /// Whether a region gets an extent of its own.
     func needsOwnExtent(byteCount: Int) -> Bool {
         // An address that the caller chooses cannot lie in an extent that the library chose.

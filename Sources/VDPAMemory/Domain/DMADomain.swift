@@ -1,4 +1,3 @@
-internal import Glibc
 internal import HostMemory
 internal import Synchronization
 internal import VhostVDPA
@@ -20,7 +19,7 @@ public final class DMADomain: Sendable {
     public let range: IOVARange
     let device: VDPADevice
     let addressSpace: UInt32
-    private let processID: pid_t
+    private let forkMark: ForkMark
     let core: DomainCore
 
     /// A domain over one address space of a device.
@@ -42,7 +41,7 @@ public final class DMADomain: Sendable {
         self.device = device
         self.addressSpace = addressSpace
         self.range = range
-        processID = getpid()
+        forkMark = ForkMark()
         self.core = core
     }
 
@@ -52,11 +51,11 @@ public final class DMADomain: Sendable {
     func locked<Result>(
         _ body: (inout DomainState) throws(DMAError) -> Result
     ) throws(DMAError) -> Result {
-        guard getpid() == processID else {
+        guard forkMark.isOwnProcess else {
             throw DMAError(
                 .notOwner,
                 "This process is a forked child: the device and its mappings belong to "
-                    + "process \(processID).",
+                    + "process \(forkMark.processID).",
                 remedy: "Open the device in the child, or leave DMA to the parent.")
         }
         return try core.state.withLock { value throws(DMAError) in
@@ -80,6 +79,13 @@ public final class DMADomain: Sendable {
     public func allocate(
         byteCount: Int, options: AllocationOptions = AllocationOptions()
     ) throws(DMAError) -> DMARegion {
+        let (size, wanted) = try options.settled(byteCount: byteCount)
+        if !wanted.needsOwnExtent(byteCount: size) {
+            let carved = try locked { state throws(DMAError) in
+                try state.carveAtOnce(byteCount: UInt64(size), wanted)
+            }
+            if let carved { return DMARegion(carved, wanted.access, in: self) }
+        }
         let id = try batch { batch throws(DMAError) in
             try batch.allocate(byteCount: byteCount, options: options)
         }
@@ -108,8 +114,13 @@ public final class DMADomain: Sendable {
 
     /// Frees a region by its ID, unless a `DMARegion` owns it. When this returns, the device cannot
     /// reach a dedicated region any more, unless unmapping is deferred.
-    public func free(_ id: RegionID) throws(DMAError) {
-        try batch { batch throws(DMAError) in try batch.free(id) }
+    public func free(_ id: RegionID) throws(DMAError) { try free(id, byOwner: false) }
+
+    func free(_ id: RegionID, byOwner: Bool) throws(DMAError) {
+        let isDone = try locked { state throws(DMAError) in
+            try state.uncarveAtOnce(id, byOwner: byOwner)
+        }
+        if !isDone { try commit([.free(id, byOwner: byOwner)]) }
     }
 
     /// Unmaps the caller's memory; the same as `free`, under the name that goes with `register`.
@@ -154,10 +165,18 @@ public final class DMADomain: Sendable {
                 switch operation {
                 case .allocate(let id, _, _, _), .register(let id, _, _, _, _):
                     state.regions.give(id)
-                case .free: break
+                case .free, .nothing: break
                 }
             }
         }
+    }
+
+    /// Gives back the ID of a region that a batch has named and will not make.
+    func discard(_ operation: BatchOperation) { discard([operation]) }
+
+    /// Whether a batch has named the region and not made it yet.
+    func isPending(_ id: RegionID) -> Bool {
+        core.state.withLock { state in state.regions.record(id)?.state == .pending }
     }
 
     /// Gives up a region whose free was refused.
@@ -175,6 +194,14 @@ public final class DMADomain: Sendable {
     /// Unmaps what waits in quarantine (see `Options.Unmapping.deferred`).
     public func flush() throws(DMAError) {
         let released = try locked { state throws(DMAError) in try state.flush() }
+        withExtendedLifetime(released) {}
+    }
+
+    /// Unmaps what has waited in quarantine for at least `age`: for a timer of the application's.
+    public func flush(olderThan age: Duration) throws(DMAError) {
+        let released = try locked { state throws(DMAError) in
+            try state.flush(olderThan: age.nanoseconds)
+        }
         withExtendedLifetime(released) {}
     }
 

@@ -33,6 +33,21 @@ public struct DMARegion: ~Copyable, Sendable {
         self.domain = domain
     }
 
+    /// A region that was carved for its owner, made to read as zeros where it does not.
+    init(_ carved: CarvedRegion, _ access: DMAAccess, in domain: DMADomain) {
+        id = carved.id
+        memory = carved.memory
+        iova = carved.range.first
+        byteCount = Int(carved.range.last.rawValue - carved.range.first.rawValue + 1)
+        self.access = access
+        addressBits = carved.address
+        self.domain = domain
+        if carved.isUnclean {
+            // Safe: the region's own bytes, which nobody else has a name for yet.
+            unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        }
+    }
+
     deinit {
         if let domain { domain.freeUnreported(id) }
     }
@@ -149,7 +164,7 @@ extension DMADomain {
     /// quarantine, memory and IOVA both.
     func freeOrAbandon(_ id: RegionID) throws(DMAError) {
         do throws(DMAError) {
-            try commit([.free(id, byOwner: true)])
+            try free(id, byOwner: true)
         } catch {
             abandon(id)
             throw error

@@ -56,6 +56,7 @@ extension DomainState {
         transaction.isTight = isTight
         do throws(DMAError) {
             try requireOpen()
+            try requireRepaired()
             for case .allocate(_, let count, let wanted, nil) in operations {
                 let key = CarverKey(wanted)
                 let (sum, overflow) = transaction.carvedBytesToCome[key, default: 0]
@@ -72,10 +73,10 @@ extension DomainState {
             // A later operation may have carved from an extent that an earlier one had emptied.
             transaction.retiring.removeAll { $0.pendingFrees != $0.liveRegions }
             joinNeighbours(&transaction)
-            sortRetired(&transaction, canWait: !makesRoom)
-            let mustUnmapFirst = try check(transaction)
-            try send(
-                transaction.messages(unmapFirst: mustUnmapFirst || makesRoom), &transaction)
+            sortDead(&transaction, canWait: !makesRoom)
+            let mustUnmapFirst =
+                try check(transaction) || makesRoom || !transaction.yielded.isEmpty
+            try send(transaction.messages(unmapFirst: mustUnmapFirst), &transaction)
         } catch {
             abort(transaction)
             throw error
@@ -87,6 +88,16 @@ extension DomainState {
         guard !isClosed else {
             throw DMAError(
                 .closed, "The domain is closed.", remedy: "Make a new domain on the device.")
+        }
+    }
+
+    private func requireRepaired() throws(DMAError) {
+        guard !needsRemap else {
+            throw DMAError(
+                .undoIncomplete,
+                "An earlier batch could not be taken back: what the device has mapped is not "
+                    + "known where it placed memory anew.",
+                remedy: "Call remap() first.")
         }
     }
 
@@ -107,24 +118,10 @@ extension DomainState {
         transaction.newExtents = joined
     }
 
-    /// Decides which retired extents are unmapped now and which wait.
-    private func sortRetired(_ transaction: inout MapTransaction, canWait: Bool) {
-        guard canWait, case .deferred(let maximum) = options.unmapping else {
-            transaction.unmapped = transaction.retiring
-            return
-        }
-        let waiting = transaction.retiring.reduce(quarantinedBytes) { $0 + $1.byteCount }
-        if waiting > maximum {
-            transaction.unmapped = quarantine + transaction.retiring
-        } else {
-            transaction.deferred = transaction.retiring
-        }
-    }
-
     // MARK: messages
 
     /// Tells every target, or none.
-    private mutating func send(
+    mutating func send(
         _ messages: [MapMessage], _ transaction: inout MapTransaction
     ) throws(DMAError) {
         for (index, target) in targets.enumerated() {
@@ -159,16 +156,22 @@ extension DomainState {
             for target in targets { target.account(mapped: extent) }
             transaction.newExtents.removeAll { $0 === extent }
             retract(extent, from: transaction)
-            for handle in extent.handles { unwind { try space.quarantine(handle) } }
-            quarantine.append(extent)
-            quarantinedBytes += extent.byteCount
+            if transaction.yielded.contains(where: { $0.overlaps(extent) }) {
+                // What made way goes back to its place, and covers this one's.
+                for handle in extent.handles { forget(handle) }
+                extent.replaceHandles([])
+                needsRemap = true
+            } else {
+                for handle in extent.handles { unwind { try space.quarantine(handle) } }
+            }
+            enqueue(extent)
         }
     }
 
     // MARK: the end of a transaction
 
     /// Makes the transaction visible. Cannot fail.
-    private mutating func publish(_ transaction: MapTransaction) -> [Extent] {
+    mutating func publish(_ transaction: MapTransaction) -> [Extent] {
         for carved in transaction.unclean {
             // Safe: inside the memory of a live extent, carved for a region nobody has seen yet.
             let bytes = unsafe UnsafeMutableRawBufferPointer(
@@ -176,25 +179,33 @@ extension DomainState {
                 count: carved.byteCount)
             unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
         }
-        for id in transaction.placed { regions.update(id) { $0.state = .live } }
+        for id in transaction.placed { setLive(id) }
         for extent in transaction.newExtents {
             for target in targets { target.account(mapped: extent) }
         }
         let unmappedNow = Set(transaction.unmapped.map(ObjectIdentifier.init))
+        releaseYielded(transaction)
         for id in transaction.freed { release(id) }
         for extent in transaction.deferred {
             withdraw(extent)
             if extent.carver != nil {
                 for handle in extent.handles { unwind { try space.quarantine(handle) } }
             }
-            quarantine.append(extent)
-            quarantinedBytes += extent.byteCount
+            enqueue(extent)
         }
         let waited = dequeue(unmappedNow)
         for extent in transaction.unmapped {
             bury(extent, hasWaited: waited.contains(ObjectIdentifier(extent)))
         }
         return transaction.unmapped
+    }
+
+    private mutating func setLive(_ id: RegionID) {
+        regions.update(id) { record in
+            record.state = .live
+            liveRegionBytes += record.byteCount
+        }
+        liveRegionCount += 1
     }
 
     private mutating func release(_ id: RegionID) {
@@ -205,6 +216,8 @@ extension DomainState {
         extent.liveRegions -= 1
         extent.pendingFrees -= 1
         regions.give(id)
+        liveRegionCount -= 1
+        liveRegionBytes -= record.byteCount
         if let carver = extent.carver {
             unwind { try carver.space.free(record.handle) }
             extent.carvedBytes -= record.byteCount
@@ -215,30 +228,12 @@ extension DomainState {
     }
 
     /// Takes an empty shared extent out of its carver's space.
-    private func withdraw(_ extent: Extent) {
+    func withdraw(_ extent: Extent) {
         guard let carver = extent.carver else { return }
         unwind { try carver.space.withdrawUsable(extent.range) }
+        if carver.recentExtent === extent { carver.recentExtent = nil }
         carver.extentBytes -= extent.byteCount
         carver.extentCount -= 1
-    }
-
-    /// Takes extents out of quarantine in one pass.
-    ///
-    /// - Returns: those that were there.
-    private mutating func dequeue(_ gone: Set<ObjectIdentifier>) -> Set<ObjectIdentifier> {
-        guard !quarantine.isEmpty, !gone.isEmpty else { return [] }
-        var found = Set<ObjectIdentifier>()
-        var left: [Extent] = []
-        for extent in quarantine {
-            guard gone.contains(ObjectIdentifier(extent)) else {
-                left.append(extent)
-                continue
-            }
-            found.insert(ObjectIdentifier(extent))
-            quarantinedBytes -= extent.byteCount
-        }
-        quarantine = left
-        return found
     }
 
     /// An extent that every target has let go: its ranges are free again.
@@ -267,6 +262,7 @@ extension DomainState {
             }
             uncarve(id, record)
         }
+        takeBackYielded(transaction)
     }
 
     /// Takes the planned regions out of a new extent, and the extent out of its carver's space.
@@ -288,45 +284,6 @@ extension DomainState {
         extent.liveRegions -= 1
         regions.update(id) { $0 = RegionRecord() }
     }
-
-    // MARK: quarantine
-
-    /// Frees a region without a message: its extent, if it was the last in it, waits in quarantine.
-    /// A region that holds an enabled ring lives on under its ID, without an owner.
-    mutating func abandon(_ id: RegionID) {
-        guard !isClosed, regions.record(id)?.state == .live else { return }
-        counters.failedFrees += 1
-        var transaction = MapTransaction()
-        do throws(DMAError) {
-            try plan(.free(id, byOwner: true), &transaction)
-        } catch {
-            return regions.update(id) { $0.isOwned = false }
-        }
-        transaction.deferred = transaction.retiring
-        _ = publish(transaction)
-    }
-
-    /// Unmaps everything in quarantine in one batch.
-    mutating func flush() throws(DMAError) -> [Extent] {
-        guard !quarantine.isEmpty else { return [] }
-        counters.flushes += 1
-        return try unmapNow(quarantine)
-    }
-
-    /// Unmaps extents that no region lives in.
-    mutating func unmapNow(_ extents: [Extent]) throws(DMAError) -> [Extent] {
-        var transaction = MapTransaction()
-        transaction.unmapped = extents
-        try send(transaction.messages(unmapFirst: true), &transaction)
-        return publish(transaction)
-    }
-
-    /// What was in quarantine has been unmapped by other means.
-    mutating func releaseQuarantine() -> [Extent] {
-        var transaction = MapTransaction()
-        transaction.unmapped = quarantine
-        return publish(transaction)
-    }
 }
 
 extension DMAError {
@@ -335,7 +292,7 @@ extension DMAError {
         switch code {
         // A range in quarantine holds one of the space's regions.
         case .noSpace, .regionCapacity, .entryLimit, .lockedMemoryLimit, .hostMemory: true
-        default: false
+        default: isEasedByFlush
         }
     }
 

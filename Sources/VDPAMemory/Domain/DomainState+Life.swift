@@ -31,6 +31,7 @@ extension DomainState {
             throw DMAError(first.cause).withIncompleteRemap(lost)
         }
         counters.lostExtents = 0
+        needsRemap = false
         return releaseQuarantine()
     }
 
@@ -59,9 +60,13 @@ extension DomainState {
         for extent in all {
             for handle in extent.handles { forget(handle) }
         }
+        liveRegionCount = 0
+        liveRegionBytes = 0
         extentOfSlot = []
         quarantine = []
         quarantinedBytes = 0
+        // An extent keeps its carver; a carver must not keep it in turn.
+        for carver in carvers { carver.recentExtent = nil }
         carvers = []
         counters.lostExtents = 0
     }

@@ -17,6 +17,7 @@ extension DomainState {
             try planRegistered(id, memory, placement, access, isolation, &transaction)
         case .free(let id, let byOwner):
             try planFree(id, byOwner: byOwner, &transaction)
+        case .nothing: break
         }
     }
 
@@ -36,12 +37,12 @@ extension DomainState {
         do throws(DMAError) {
             placed = try place(
                 size, address: address, placement: wanted.placement, alignment: wanted.alignment,
-                largePage: pageSize)
+                largePage: pageSize, &transaction)
         } catch  where error.code == .noSpace && size > byteCount {
             size = byteCount
             placed = try place(
                 size, address: address, placement: wanted.placement, alignment: wanted.alignment,
-                largePage: pageSize)
+                largePage: pageSize, &transaction)
         }
         let extent = Extent(
             range: placed.range, address: address, access: wanted.access, memory: memory,
@@ -64,7 +65,7 @@ extension DomainState {
         let largePage: UInt64 = memory.byteCount >= 2 << 20 ? 2 << 20 : 4096
         let placed = try place(
             memory.byteCount, address: memory.address, placement: placement, alignment: 4096,
-            largePage: largePage)
+            largePage: largePage, &transaction)
         let extent = Extent(
             range: placed.range, address: memory.address, access: access, memory: nil,
             carver: nil, handle: placed.handle,
@@ -81,16 +82,48 @@ extension DomainState {
     /// so that the IOMMU can use large pages, and in any aligned hole otherwise.
     private mutating func place(
         _ byteCount: UInt64, address: UInt, placement: Placement, alignment: UInt64,
-        largePage: UInt64
+        largePage: UInt64, _ transaction: inout MapTransaction
     ) throws(DMAError) -> IOVAAllocation {
-        let spacePlacement: IOVAPlacement
         switch placement {
-        case .anywhere: spacePlacement = .anywhere()
-        case .within(let window): spacePlacement = .within(window)
+        case .anywhere:
+            return try place(byteCount, address, .anywhere(), alignment, largePage)
+        case .within(let window):
+            return try place(byteCount, address, .within(window), alignment, largePage)
         case .fixed(let iova, let deliberately):
-            spacePlacement = .fixed(iova, overReservations: deliberately)
-        case .identity: spacePlacement = .fixed(IOVA(UInt64(address)))
+            return try place(
+                byteCount, at: iova, overReservations: deliberately, &transaction)
+        case .identity:
+            return try place(
+                byteCount, at: IOVA(UInt64(address)), overReservations: false, &transaction)
         }
+    }
+
+    /// Where the caller said; what is dead there makes way.
+    private mutating func place(
+        _ byteCount: UInt64, at first: IOVA, overReservations: Bool,
+        _ transaction: inout MapTransaction
+    ) throws(DMAError) -> IOVAAllocation {
+        let placement = IOVAPlacement.fixed(first, overReservations: overReservations)
+        var obstacle = Obstacle.inUse
+        do throws(IOVASpaceError) {
+            do throws(IOVASpaceError) {
+                return try space.allocate(byteCount: byteCount, placement: placement)
+            } catch .overlap(let range, with: let met) {
+                obstacle = yieldFreed(in: range, &transaction)
+                guard obstacle == .madeWay else { throw .overlap(range, with: met) }
+                return try space.allocate(byteCount: byteCount, placement: placement)
+            }
+        } catch {
+            var error = DMAError(error)
+            error.isEasedByFlush = obstacle == .idle
+            throw error
+        }
+    }
+
+    private mutating func place(
+        _ byteCount: UInt64, _ address: UInt, _ placement: IOVAPlacement, _ alignment: UInt64,
+        _ largePage: UInt64
+    ) throws(DMAError) -> IOVAAllocation {
         let congruence = UInt64(address) & (largePage - 1)
         do throws(IOVASpaceError) {
             do throws(IOVASpaceError) {
@@ -98,13 +131,13 @@ extension DomainState {
                 let isStronger = alignment >= largePage && congruence == 0
                 return try space.allocate(
                     byteCount: byteCount, alignment: isStronger ? alignment : largePage,
-                    placement: spacePlacement, congruentTo: isStronger ? 0 : congruence)
+                    placement: placement, congruentTo: isStronger ? 0 : congruence)
             } catch .noSpace where largePage > alignment {
                 return try space.allocate(
-                    byteCount: byteCount, alignment: alignment, placement: spacePlacement)
+                    byteCount: byteCount, alignment: alignment, placement: placement)
             }
         } catch {
-            throw DMAError(error, range: nil)
+            throw DMAError(error)
         }
     }
 
@@ -154,9 +187,7 @@ extension DomainState {
             guard let place = carved else { preconditionFailure("placed just above") }
             let size = place.range.last.rawValue - place.range.first.rawValue + 1
             transaction.carvedBytesToCome[key, default: 0] -= Int(size)
-            guard let handle = space.entry(containing: place.range.first)?.handle,
-                let extent = extent(handle), extent.range.contains(place.range)
-            else { preconditionFailure("a carved range outside every extent") }
+            let extent = extent(of: carver, at: place.range)
             let offset = place.range.first.rawValue - extent.range.first.rawValue
             let address = extent.address + UInt(offset)
             if !wanted.isUninitialised, offset < extent.dirtyByteCount {
@@ -192,7 +223,7 @@ extension DomainState {
         let placed = try place(
             bytes + 4096, address: address, placement: wanted.placement,
             alignment: max(wanted.alignment, UInt64(Carver.smallestExtent)),
-            largePage: pageSize)
+            largePage: pageSize, &transaction)
         let first = placed.range.first.rawValue
         let extent = Extent(
             range: IOVARange(first: first, last: first + (bytes - 1)), address: address,
@@ -219,7 +250,7 @@ extension DomainState {
             throw DMAError.noSuchRegion
         }
         guard byOwner || !record.isOwned else { throw DMAError.owned }
-        try requireNoRing(in: record.range, &transaction)
+        try requireNoRing(in: record.range)
         regions.update(id) { $0.state = .freeing }
         transaction.freed.append(id)
         let extent = extent(of: record)
@@ -234,22 +265,13 @@ extension DomainState {
     }
 
     /// The device uses an enabled ring at any moment, and the next region would lie under it.
-    private func requireNoRing(
-        in range: IOVARange, _ transaction: inout MapTransaction
-    ) throws(DMAError) {
-        let rings: [IOVARange]
-        if let known = transaction.ringsInUse {
-            rings = known
-        } else {
-            rings = targets.flatMap {
-                $0.device.enabledRings(addressSpace: $0.addressSpace)
-            }
-            transaction.ringsInUse = rings
+    func requireNoRing(in range: IOVARange) throws(DMAError) {
+        for target in targets {
+            guard let ring = target.ring(overlapping: range) else { continue }
+            throw DMAError(
+                .unsafeControl, "The region \(range) holds part of an enabled ring at \(ring).",
+                remedy: "Disable the queue or reset the device first.", range: ring)
         }
-        guard let ring = rings.first(where: { $0.overlaps(range) }) else { return }
-        throw DMAError(
-            .unsafeControl, "The region \(range) holds part of an enabled ring at \(ring).",
-            remedy: "Disable the queue or reset the device first.", range: ring)
     }
 
     // MARK: bookkeeping

@@ -19,7 +19,13 @@ struct DomainState: ~Copyable {
     let options: DMADomainOptions
     let numaNode: Int?
     var counters = DomainCounters()
+    /// Of the regions that are live, so that nobody has to walk them.
+    var liveRegionCount = 0
+    var liveRegionBytes: UInt64 = 0
     var isClosed = false
+    /// An undo failed where a range had been placed anew: until the devices' tables are repaired,
+    /// nothing more is mapped.
+    var needsRemap = false
 
     init(
         space: consuming IOVASpace, target: MappingTarget, options: DMADomainOptions
@@ -56,8 +62,13 @@ struct DomainState: ~Copyable {
         }
     }
 
+    func knownCarver(_ key: CarverKey) -> Carver? {
+        for carver in carvers where carver.key == key { return carver }
+        return nil
+    }
+
     mutating func carver(_ key: CarverKey) throws(DMAError) -> Carver {
-        if let carver = carvers.first(where: { $0.key == key }) { return carver }
+        if let carver = knownCarver(key) { return carver }
         do throws(IOVASpaceError) {
             let carver = try Carver(key, regionCapacity: options.regionCapacity)
             carvers.append(carver)

@@ -23,6 +23,8 @@ final class Extent: @unchecked Sendable {
     var carvedBytes: UInt64 = 0
     /// Regions that the batch under way frees.
     var pendingFrees = 0
+    /// Since when it waits in quarantine, in nanoseconds of the domain's clock; nil while it lives.
+    var quarantinedAt: UInt64?
     /// Entries of the kernel's table: at least so many, at most so many.
     private(set) var entries: EntryBounds
     /// Bytes from the start that have had an owner: above them the memory still reads as zeros.
@@ -47,6 +49,10 @@ final class Extent: @unchecked Sendable {
 
     /// Bytes that no region of a shared extent has.
     var freeBytes: UInt64 { byteCount - carvedBytes }
+
+    var isInQuarantine: Bool { quarantinedAt != nil }
+
+    func replaceHandles(_ handles: [IOVAHandle]) { self.handles = handles }
 
     /// Whether `next` continues this extent, in IOVA and in memory, so that one message can map
     /// both.

@@ -6,6 +6,17 @@ enum BatchOperation {
     case allocate(RegionID, byteCount: UInt64, AllocationOptions, memory: MemoryBox?)
     case register(RegionID, ExternalRange, Placement, DMAAccess, Isolation)
     case free(RegionID, byOwner: Bool)
+    /// A region that the same batch named and freed: neither is done. Keeps its place, so that the
+    /// others keep their numbers.
+    case nothing
+
+    /// Whether it makes the region of this ID.
+    func names(_ id: RegionID) -> Bool {
+        switch self {
+        case .allocate(let named, _, _, _), .register(let named, _, _, _, _): named == id
+        case .free, .nothing: false
+        }
+    }
 
     var isFree: Bool {
         if case .free = self { return true }
@@ -39,11 +50,10 @@ struct MapTransaction {
     /// Regions that were placed, with their carver where they were carved.
     var placed: [RegionID] = []
     var freed: [RegionID] = []
-    /// What enabled rings take of the address spaces: looked up with the first free, and true
-    /// until the domain's lock is let go (see `VDPADevice.handOver`).
-    var ringsInUse: [IOVARange]?
     /// Extents whose last region the batch frees.
     var retiring: [Extent] = []
+    /// What has made way for a placement that the caller chose.
+    var yielded: [YieldedExtent] = []
     /// Extents to be unmapped by it: the retiring ones, or quarantine that it flushes.
     var unmapped: [Extent] = []
     /// Freed extents that wait in quarantine instead.

@@ -12,6 +12,7 @@ final class MappingTarget: @unchecked Sendable {
     var entries = EntryBounds(lower: 0, upper: 0)
     var pinnedBytes: UInt64 = 0
     var messages = IOTLBMessageCounts()
+    private var rings = RingsInUse()
     /// A BATCH_END was refused. Until one is taken the device is not told of any change, so that
     /// every transaction ends with one.
     private var isBatchOpen = false
@@ -19,6 +20,11 @@ final class MappingTarget: @unchecked Sendable {
     init(_ device: VDPADevice, addressSpace: UInt32) {
         self.device = device
         self.addressSpace = addressSpace
+    }
+
+    /// See `RingsInUse.first`.
+    func ring(overlapping range: IOVARange) -> IOVARange? {
+        rings.first(overlapping: range, device, addressSpace: addressSpace)
     }
 
     func account(mapped extent: Extent) {

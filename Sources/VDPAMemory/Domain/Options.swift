@@ -1,3 +1,5 @@
+internal import HostMemory
+
 /// How a domain behaves.
 public struct DMADomainOptions: Sendable {
     /// How many regions may live at once. All of the bookkeeping's address space is taken at
@@ -9,6 +11,8 @@ public struct DMADomainOptions: Sendable {
     public var reserved: [IOVARange]
     /// Part of the device's range to stay inside; nil for all of it.
     public var window: IOVARange?
+    /// Nanoseconds of a clock that never goes back; a test has its own.
+    package var clock: @Sendable () -> UInt64 = { MonotonicClock.nanoseconds() }
 
     /// The defaults suit a datapath with thousands of regions on one device.
     public init(
@@ -25,9 +29,15 @@ public struct DMADomainOptions: Sendable {
     public enum Unmapping: Hashable, Sendable {
         /// A free of a dedicated region returns when the device has let go.
         case immediate
-        /// Freed dedicated regions wait, memory and IOVA both, until so many bytes wait, until
-        /// `flush()`, or until space or a budget runs short; then one batch unmaps them all.
-        case deferred(maximumBytes: UInt64)
+        /// Freed dedicated regions and emptied shared extents wait, memory and IOVA both, until
+        /// more than so many bytes or extents wait, until one has waited for longer than
+        /// `maximumAge`, until `flush()`, or until space or a budget runs short; then one batch
+        /// unmaps them all.
+        ///
+        /// The library has no thread of its own: an age is looked at by the calls that map or unmap.
+        /// For an application that may fall silent, a timer calls `flush(olderThan:)`.
+        case deferred(
+            maximumBytes: UInt64, maximumExtents: Int = .max, maximumAge: Duration? = nil)
     }
 }
 

@@ -44,18 +44,9 @@ public struct DMAStatistics: Hashable, Sendable {
 
     init(_ state: borrowing DomainState) {
         let live = state.liveExtents()
-        let isClosed = state.isClosed
-        var bytes: UInt64 = 0
-        var count = 0
-        state.regions.visit { _, record in
-            // A closed domain's records name nothing any more.
-            guard record.state == .live, !isClosed else { return }
-            count += 1
-            bytes += record.byteCount
-        }
-        regions = count
+        regions = state.liveRegionCount
         extents = live.count
-        regionBytes = bytes
+        regionBytes = state.liveRegionBytes
         mappedBytes = live.reduce(state.quarantinedBytes) { $0 + $1.byteCount }
         quarantinedExtents = state.quarantine.count
         quarantinedBytes = state.quarantinedBytes
