@@ -4,8 +4,7 @@ import Testing
 
 /// Every sequence of operations on a space of 8 pages, against a bitmap.
 ///
-/// The usual depth keeps `swift test` quick. `VDPA_EXHAUSTIVE_DEPTH=6` with
-/// `swift test -c release --filter ExhaustiveTests` is the long form: minutes.
+/// The usual depth keeps `swift test` quick; the long form is depth 6, in `Scripts/soak`.
 @Suite struct ExhaustiveTests {
     typealias Step = @Sendable (borrowing SpaceModel<BitmapOracle>) -> SpaceOperation
 
@@ -78,6 +77,7 @@ import Testing
         }
         let expected = (0..<Self.depth).reduce(1) { product, _ in product * steps.count }
         #expect(sequences == expected)
+        print("\(place): \(sequences) sequences of \(Self.depth) steps")
     }
 
     /// One sequence from the start; what comes before `checkingFrom` was checked before.

@@ -140,8 +140,9 @@ extension IOVASpace {
         var ranges = 0
         var bytes: UInt64 = 0
         for index in 0..<RangeClass.count {
-            let size = RangeClass.byteCount(index, granuleShift: granuleShift)
             var slot = magazine.head(index)
+            if slot == .max, magazine.count(index) == 0 { continue }
+            let size = RangeClass.byteCount(index, granuleShift: granuleShift)
             var number: UInt32 = 0
             while slot != .max, number <= magazine.count(index) {
                 let first = handles.first(ofSlot: slot)
