@@ -28,14 +28,14 @@ import Testing
         var outcomes: [String: Int] = [:]
         var stepCount = 0
         for number in 0..<Self.runs {
-            var random = SeededGenerator(seed: seed &+ UInt64(number))
+            let first = seed &+ UInt64(number)
+            var random = SeededGenerator(seed: first)
             var run = FuzzRun()
             do {
-                try run.go(Fuzz.self, &random, steps: steps)
+                try run.go(Fuzz.self, &random, crowd: Int(first % 3), steps: steps)
                 outcomes.merge(run.outcomes, uniquingKeysWith: +)
                 stepCount += run.stepCount
             } catch {
-                let first = seed &+ UInt64(number)
                 throw Mismatch("replay with VDPA_SEED=\(first) VDPA_FUZZ_RUNS=1: \(error)")
             }
         }

@@ -31,10 +31,17 @@ struct FuzzRun {
     private(set) var outcomes: [String: Int] = [:]
 
     /// Goes on for so many steps, or until there are no more choices.
+    ///
+    /// - Parameter crowd: 0 to 2: how full the space is at the start. What splits and joins the
+    ///   leaves of the tree takes dozens of entries, which a short input does not come to.
     mutating func go<Fuzz: Fuzzer>(
-        _: Fuzz.Type, _ random: inout SeededGenerator, steps: Int
+        _: Fuzz.Type, _ random: inout SeededGenerator, crowd: Int, steps: Int
     ) throws {
         var model = try Fuzz.makeModel(&random)
+        for number in 0..<UInt64([0, 31, 58][crowd]) {
+            let address = model.oracle.span.lowerBound &+ 2 &* number &* model.granule
+            try model.apply(.allocate(byteCount: model.granule, .fixed(IOVA(address))))
+        }
         let fuzzer = Fuzz(&random)
         // Where to look takes no choices from the operations.
         var probes = SeededGenerator(seed: UInt64(random.below(256)))
@@ -66,10 +73,12 @@ enum FuzzProgram {
     static func run(_ bytes: [UInt8]) throws -> FuzzRun {
         var random = SeededGenerator(choices: bytes)
         var run = FuzzRun()
-        switch random.below(4) {
-        case 0, 1: try run.go(PageFuzz.self, &random, steps: mostSteps)
-        case 2: try run.go(WideFuzz.self, &random, steps: mostSteps)
-        default: try run.go(HostileFuzz.self, &random, steps: mostSteps)
+        let choice = random.below(12)
+        let crowd = choice / 4
+        switch choice % 4 {
+        case 0, 1: try run.go(PageFuzz.self, &random, crowd: crowd, steps: mostSteps)
+        case 2: try run.go(WideFuzz.self, &random, crowd: crowd, steps: mostSteps)
+        default: try run.go(HostileFuzz.self, &random, crowd: crowd, steps: mostSteps)
         }
         return run
     }
