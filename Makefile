@@ -1,6 +1,6 @@
 # Thin on purpose: each target is a script in Scripts/, which says what it does.
 .DEFAULT_GOAL := help
-.PHONY: help build bench test test-unit test-vm lint format clean
+.PHONY: help build bench test test-unit test-vm soak fuzz lint format clean
 
 help:
 	@echo 'make build      build the libraries (debug)'
@@ -10,6 +10,8 @@ help:
 	@echo 'make test-unit  tests that need no VM'
 	@echo "make test-vm    the conformance suite on real kernel devices in a VM; PROFILES='sim iommu'"
 	@echo '                picks some of sim, sim-nobatch, iommu, vduse'
+	@echo 'make soak       the long forms of the slow tests, in release: a few minutes'
+	@echo 'make fuzz       libFuzzer on the IOVA space for DURATION=600 seconds; SEED=N chooses the seed'
 	@echo 'make lint       formatting, imports, files, warnings as errors'
 	@echo 'make format     format every Swift file in place'
 	@echo 'make clean      remove what was built here (not the cached VM)'
@@ -28,6 +30,12 @@ test-unit:
 
 test-vm:
 	@Scripts/test-vm $(PROFILES)
+
+soak:
+	@Scripts/soak
+
+fuzz:
+	@SEED='$(SEED)' Scripts/fuzz $(DURATION)
 
 lint:
 	@Scripts/lint

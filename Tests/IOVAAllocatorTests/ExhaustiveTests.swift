@@ -4,8 +4,7 @@ import Testing
 
 /// Every sequence of operations on a space of 8 pages, against a bitmap.
 ///
-/// The usual depth keeps `swift test` quick. `VDPA_EXHAUSTIVE_DEPTH=6` with
-/// `swift test -c release --filter ExhaustiveTests` is the long form: minutes.
+/// The usual depth keeps `swift test` quick; the long forms are 6 and 7, in `Scripts/soak`.
 @Suite struct ExhaustiveTests {
     typealias Step = @Sendable (borrowing SpaceModel<BitmapOracle>) -> SpaceOperation
 
@@ -22,7 +21,7 @@ import Testing
         }
     }
 
-    static let depth = TestKnobs.count("VDPA_EXHAUSTIVE_DEPTH", 4)
+    static let depth = TestKnobs.count("VDPA_EXHAUSTIVE_DEPTH", 5)
 
     @Test(
         "every sequence of allocations and frees agrees with the bitmap", arguments: Place.allCases)
@@ -56,41 +55,44 @@ import Testing
             ])
     }
 
+    /// Breadth first. Sequences that lead to the same state, to the last slot and link (see
+    /// `SpaceImage`), go on as one, which is counted as many times.
     private func walk(_ place: Place, _ steps: [Step]) throws {
-        var digits = Array(repeating: 0, count: Self.depth)
-        var firstNew = 0
-        var sequences = 0
-        while true {
-            do {
-                try run(place.oracle, digits.map { steps[$0] }, checkingFrom: firstNew)
-            } catch {
-                throw Mismatch("\(place), steps \(digits): \(error)")
+        var states = [[Int](): 1]
+        var checked = 0
+        for _ in 0..<Self.depth {
+            var next: [SpaceImage: (digits: [Int], count: Int)] = [:]
+            for (digits, count) in states {
+                for number in steps.indices {
+                    let sequence = digits + [number]
+                    let image: SpaceImage
+                    do {
+                        image = try run(place.oracle, sequence.map { steps[$0] })
+                    } catch {
+                        throw Mismatch("\(place), steps \(sequence): \(error)")
+                    }
+                    checked += 1
+                    next[image, default: (sequence, 0)].count += count
+                }
             }
-            sequences += 1
-            var position = Self.depth - 1
-            while position >= 0, digits[position] == steps.count - 1 {
-                digits[position] = 0
-                position -= 1
-            }
-            if position < 0 { break }
-            digits[position] += 1
-            firstNew = position
+            states = Dictionary(uniqueKeysWithValues: next.values.map { ($0.digits, $0.count) })
         }
+        let sequences = states.values.reduce(0, +)
+        print(
+            "\(place): \(sequences) sequences of \(Self.depth) steps, in the end in",
+            "\(states.count) states; \(checked) last steps checked")
         let expected = (0..<Self.depth).reduce(1) { product, _ in product * steps.count }
         #expect(sequences == expected)
     }
 
-    /// One sequence from the start; what comes before `checkingFrom` was checked before.
-    private func run(
-        _ oracle: BitmapOracle, _ steps: [Step], checkingFrom: Int
-    ) throws {
+    /// One sequence from the start; what comes before its last step was checked before.
+    private func run(_ oracle: BitmapOracle, _ steps: [Step]) throws -> SpaceImage {
         var model = try SpaceModel(
             oracle: oracle, granule: oracle.granule, regionCapacity: 8, reservationCapacity: 32)
         try model.apply(.addUsable(IOVARange(oracle.span)))
-        for (index, step) in steps.enumerated() {
-            try model.apply(step(model))
-            if index >= checkingFrom { try model.check() }
-        }
+        for step in steps { try model.apply(step(model)) }
+        try model.check()
+        return SpaceImage(model)
     }
 }
 

@@ -1,12 +1,22 @@
 internal import Glibc
 
-/// Random numbers that a test can replay: splitmix64, the same sequence for the same seed.
+/// Random numbers that a test can replay: splitmix64, the same sequence for the same seed; or what
+/// a list of bytes spells, so that a fuzzer that changes a byte changes a choice.
 package struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
+    private var state: UInt64 = 0
+    private var choices: [UInt8]?
+    private var position = 0
 
     package init(seed: UInt64) { state = seed }
 
+    /// Draws from the bytes, first to last, and zeros behind the last.
+    package init(choices: [UInt8]) { self.choices = choices }
+
+    /// Whether all of the bytes are used up; never with a seed.
+    package var isExhausted: Bool { choices.map { position >= $0.count } ?? false }
+
     package mutating func next() -> UInt64 {
+        if choices != nil { return take(byteCount: 8) }
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -17,7 +27,19 @@ package struct SeededGenerator: RandomNumberGenerator {
     /// A number in 0..<bound. The bias is below 2^-32 for the bounds that tests use.
     package mutating func below(_ bound: Int) -> Int {
         precondition(bound > 0)
+        // Short draws keep inputs short, and one choice one byte.
+        if choices != nil { return Int(take(byteCount: bound <= 256 ? 1 : 7)) % bound }
         return Int(next() >> 1) % bound
+    }
+
+    private mutating func take(byteCount: Int) -> UInt64 {
+        var value: UInt64 = 0
+        for _ in 0..<byteCount {
+            let isLeft = position < choices?.count ?? 0
+            value = value << 8 | UInt64(isLeft ? choices?[position] ?? 0 : 0)
+            position += 1
+        }
+        return value
     }
 
     /// True once in `oneIn` times.

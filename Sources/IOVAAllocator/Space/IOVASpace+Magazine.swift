@@ -56,9 +56,11 @@ extension IOVASpace {
         else { return nil }
         guard let fit = tree.lowestFit(request) else { return nil }
         let behind = tree.leaf(fit.cursor.leaf).holeLast(fit.cursor.index) &- fit.address
-        let fitting = behind / size &+ (behind % size == size &- 1 ? 1 : 0)
-        let count = min(most, Int(clamping: fitting))
-        return stock(index, size, fit, count)
+        // `behind` is a byte short of the hole, whose size may be 2^64: cut first, then add the
+        // range that this byte completes.
+        let whole = min(behind / size, UInt64(truncatingIfNeeded: most))
+        let isOneMore = whole < most && behind % size == size &- 1
+        return stock(index, size, fit, Int(truncatingIfNeeded: whole) &+ (isOneMore ? 1 : 0))
     }
 
     /// Takes `count` ranges at a fit, hands out the lowest and keeps the rest, the lowest on top.
@@ -138,8 +140,9 @@ extension IOVASpace {
         var ranges = 0
         var bytes: UInt64 = 0
         for index in 0..<RangeClass.count {
-            let size = RangeClass.byteCount(index, granuleShift: granuleShift)
             var slot = magazine.head(index)
+            if slot == .max, magazine.count(index) == 0 { continue }
+            let size = RangeClass.byteCount(index, granuleShift: granuleShift)
             var number: UInt32 = 0
             while slot != .max, number <= magazine.count(index) {
                 let first = handles.first(ofSlot: slot)

@@ -7,7 +7,7 @@ struct SwarmWeights {
 
     init(_ random: inout SeededGenerator) {
         // Allocation always has weight, or nothing else has anything to do.
-        weights = [20, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        weights = [20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
         for index in weights.indices.dropFirst() where !random.chance(oneIn: 4) {
             weights[index] = 1 + random.below(12)
         }
@@ -37,7 +37,8 @@ struct SwarmWeights {
             let chosen = model.reservations[random.below(model.reservations.count)]
             return .cancel(chosen.range, chosen.policy)
         case 8: return .addUsable(gap(&random, model) ?? range(&random))
-        default: return .withdrawUsable(range(&random))
+        case 9: return .withdrawUsable(range(&random))
+        default: return .flush
         }
     }
 

@@ -36,6 +36,9 @@ struct SpaceModel<Oracle: SpaceOracle>: ~Copyable {
     }
 
     mutating func apply(_ operation: SpaceOperation) throws(Mismatch) {
+        if let refusal = wrongArgument(operation) {
+            return try expect(refusal, of: operation)
+        }
         switch operation {
         case .allocate(let byteCount, let alignment, let placement, let congruentTo):
             try allocate(byteCount, alignment, placement, congruentTo)
@@ -55,6 +58,9 @@ struct SpaceModel<Oracle: SpaceOracle>: ~Copyable {
             try addUsable(range)
         case .withdrawUsable(let range):
             try withdrawUsable(range)
+        case .flush:
+            space.flushMagazine()
+            try require(space.cachedByteCount == 0, "flushed, and \(space.cachedByteCount) cached")
         }
     }
 

@@ -13,6 +13,7 @@ enum SpaceOperation {
     case cancel(IOVARange, ReservationPolicy)
     case addUsable(IOVARange)
     case withdrawUsable(IOVARange)
+    case flush
 }
 
 /// Where the space and its model part.
