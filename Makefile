@@ -6,7 +6,8 @@ help:
 	@echo 'make build      build the libraries (debug)'
 	@echo 'make bench      build and run the benchmark on the simulated device, or on a real one with'
 	@echo "                DEVICE=/dev/vhost-vdpa-0; ARGS='map --json results.json' passes arguments"
-	@echo 'make bench-peers  the same workloads on best-fit allocators over ordered maps, in turns'
+	@echo 'make bench-peers'
+	@echo '                the same workloads on best-fit allocators over ordered maps, in turns'
 	@echo 'make test       every test: test-unit, then test-vm; ends with the counts'
 	@echo 'make test-unit  tests that need no VM'
 	@echo "make test-vm    the conformance suite on real kernel devices in a VM; PROFILES='sim iommu'"
