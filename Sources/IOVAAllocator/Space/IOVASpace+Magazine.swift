@@ -29,11 +29,7 @@ extension IOVASpace {
         guard link != 0 else { return nil }
         let index = Int(link &- 1)
         let size = RangeClass.byteCount(index, granuleShift: granuleShift)
-        if !magazine.hasRoom(for: size) {
-            // Several at once cost less each than one by one.
-            guard magazine.count(index) >= Self.evictionCount else { return nil }
-            evict(index, UInt32(Self.evictionCount))
-        }
+        if !magazine.hasRoom(for: size), !makeRoom(index, size) { return nil }
         if magazine.count(index) >= magazine.classLimit { spill(index) }
         let below = magazine.push(index, slot: slot, byteCount: size)
         handles.cache(slot, link: below)
@@ -87,6 +83,20 @@ extension IOVASpace {
         return IOVAAllocation(
             range: IOVARange(first: fit.address, last: fit.address &+ (size &- 1)),
             handle: handed)
+    }
+
+    /// Gives ranges back to the tree until one of the class fits: ranges of a size that nobody asks
+    /// for any more, or else of its own. Several at once cost less each than one by one.
+    @inline(never)
+    private mutating func makeRoom(_ index: Int, _ size: UInt64) -> Bool {
+        let most = UInt32(Self.evictionCount)
+        if let stale = magazine.staleClass() {
+            evict(stale, min(magazine.count(stale), most))
+            if magazine.hasRoom(for: size) { return true }
+        }
+        guard magazine.count(index) >= most else { return false }
+        evict(index, most)
+        return true
     }
 
     /// Gives half of a class back to the tree.
