@@ -1,11 +1,13 @@
 # Thin on purpose: each target is a script in Scripts/, which says what it does.
 .DEFAULT_GOAL := help
-.PHONY: help build bench test test-unit test-vm soak fuzz lint format clean
+.PHONY: help build bench bench-peers test test-unit test-vm soak fuzz lint format clean
 
 help:
 	@echo 'make build      build the libraries (debug)'
 	@echo 'make bench      build and run the benchmark on the simulated device, or on a real one with'
 	@echo "                DEVICE=/dev/vhost-vdpa-0; ARGS='map --json results.json' passes arguments"
+	@echo 'make bench-peers'
+	@echo '                the same workloads on best-fit allocators over ordered maps, in turns'
 	@echo 'make test       every test: test-unit, then test-vm; ends with the counts'
 	@echo 'make test-unit  tests that need no VM'
 	@echo "make test-vm    the conformance suite on real kernel devices in a VM; PROFILES='sim iommu'"
@@ -21,6 +23,9 @@ build:
 
 bench:
 	@DEVICE='$(DEVICE)' Scripts/bench $(ARGS)
+
+bench-peers:
+	@Scripts/bench-peers $(ARGS)
 
 test:
 	@Scripts/test

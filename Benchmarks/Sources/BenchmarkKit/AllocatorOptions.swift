@@ -2,6 +2,7 @@ internal import IOVAAllocator
 
 /// How much of the allocator's workloads to run.
 public struct AllocatorOptions: Sendable {
+    public var cases = AllocatorCase.standard
     public var slotCounts = [1_000, 10_000, 100_000, 1_000_000]
     public var seed: UInt64 = 42
     public var repetitions = 3

@@ -25,22 +25,7 @@ public enum AllocatorSuite {
         // The order of the first repetition's rows is the order of the table.
         var runs: [[BenchmarkResult]] = []
         for _ in 0..<options.repetitions {
-            var rows: [BenchmarkResult] = []
-            // First W3, while no other case's freed memory hides how much the space takes.
-            let filled = try FillDrainCases.best(slots: slots, options: options, clock: clock)
-            rows.append(ReferenceCases.chase(regions: slots, options: options, clock: clock))
-            rows.append(ReferenceCases.floor(slots: slots, options: options, clock: clock))
-            rows.append(try ChurnCases.sparse(slots: slots, options: options, clock: clock))
-            rows.append(try ChurnCases.tight(slots: slots, options: options, clock: clock))
-            rows.append(
-                try ChurnCases.sparse(
-                    slots: slots, options: options, clock: clock, treeOnly: true))
-            rows.append(
-                try ChurnCases.tight(
-                    slots: slots, options: options, clock: clock, treeOnly: true))
-            rows += filled
-            rows += try LookUpCases.run(slots: slots, options: options, clock: clock)
-            runs.append(rows)
+            runs.append(try runOnce(slots: slots, options, clock))
         }
         var best = runs[0].indices.map { row in
             var result = BenchmarkResult.best(of: runs.map { $0[row] })
@@ -50,6 +35,44 @@ public enum AllocatorSuite {
         }
         addRatios(&best)
         best.forEach(report)
+    }
+
+    /// Every case once, each with the reference chase before and after it.
+    private static func runOnce(
+        slots: Int, _ options: AllocatorOptions, _ clock: TickClock
+    ) throws(BenchmarkError) -> [BenchmarkResult] {
+        var reference = ReferenceChase(regions: slots, options: options, clock: clock)
+        // First W3, while no other case's freed memory hides how much the space takes.
+        let filled =
+            options.cases.contains(.fillDrain)
+            ? try reference.beside { () throws(BenchmarkError) in
+                try FillDrainCases.best(slots: slots, options: options, clock: clock)
+            } : []
+        var rows = [
+            ReferenceCases.chase(regions: slots, options: options, clock: clock),
+            ReferenceCases.floor(slots: slots, options: options, clock: clock),
+        ]
+        for oneCase in AllocatorCase.allCases where options.cases.contains(oneCase) {
+            if oneCase == .fillDrain {
+                rows += filled
+                continue
+            }
+            rows += try reference.beside { () throws(BenchmarkError) in
+                try run(oneCase, slots: slots, options, clock)
+            }
+        }
+        return rows
+    }
+
+    private static func run(
+        _ oneCase: AllocatorCase, slots: Int, _ options: AllocatorOptions, _ clock: TickClock
+    ) throws(BenchmarkError) -> [BenchmarkResult] {
+        if oneCase == .lookUp {
+            return try LookUpCases.run(slots: slots, options: options, clock: clock)
+        }
+        let treeOnly = oneCase == .sparseTree || oneCase == .tightTree
+        let churn = oneCase.isTight ? ChurnCases.tight : ChurnCases.sparse
+        return [try churn(slots, options, clock, oneCase.sizes, treeOnly)]
     }
 
     static func addRatios(_ rows: inout [BenchmarkResult]) {

@@ -24,9 +24,14 @@ public struct BenchmarkResult: Sendable {
     /// Last live byte minus first, over the live bytes.
     public var spanOverLive: Double?
     public var residentBytesPerRegion: Double?
-    /// The median over that of the reference `chase`, and of `floor`, at the same n.
+    /// The median hop of the chase that ran right before and after this row's repetition.
+    public var referenceNs: Double?
+    /// The median over the best repetition's of the reference row `chase`, and of `floor`, at the same n.
     public var ratioToChase: Double?
     public var ratioToFloor: Double?
+
+    /// The median over the reference beside it: the figure that survives a change of machine.
+    public var ratio: Double? { referenceNs.map { medianNs / $0 } }
 
     public init(
         suite: String, caseName: String, n: Int, per: String, medianNs: Double, meanNs: Double,
@@ -61,6 +66,8 @@ extension BenchmarkResult: Encodable {
         case worstMedianNs = "worst_median_ns"
         case spanOverLive = "span_over_live"
         case residentBytesPerRegion = "resident_bytes_per_region"
+        case referenceNs = "reference_ns"
+        case ratio
         case ratioToChase = "ratio_to_chase"
         case ratioToFloor = "ratio_to_floor"
     }
@@ -86,6 +93,8 @@ extension BenchmarkResult: Encodable {
         try row.encode(worstMedianNs, forKey: .worstMedianNs)
         try row.encode(spanOverLive, forKey: .spanOverLive)
         try row.encode(residentBytesPerRegion, forKey: .residentBytesPerRegion)
+        try row.encode(referenceNs, forKey: .referenceNs)
+        try row.encode(ratio, forKey: .ratio)
         try row.encode(ratioToChase, forKey: .ratioToChase)
         try row.encode(ratioToFloor, forKey: .ratioToFloor)
     }

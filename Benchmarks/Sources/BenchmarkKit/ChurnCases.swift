@@ -2,28 +2,37 @@ internal import IOVAAllocator
 
 /// W1 and W2: free a random region, allocate another, for as long as the trace lasts.
 enum ChurnCases {
-    /// - Parameter treeOnly: without the magazines in front of the tree; the names end in `-tree`.
+    /// - Parameters:
+    ///   - sizes: what is asked for; the names of other distributions than W1's end in theirs.
+    ///   - treeOnly: without the magazines in front of the tree; the names end in `-tree`.
     static func sparse(
-        slots: Int, options: AllocatorOptions, clock: TickClock, treeOnly: Bool = false
+        slots: Int, options: AllocatorOptions, clock: TickClock, sizes: SizeDistribution = .mixed,
+        treeOnly: Bool = false
     ) throws(BenchmarkError) -> BenchmarkResult {
         let trace = ChurnTrace.sparse(
-            slots: slots, steps: options.stepCount(slots: slots), seed: options.seed)
-        return try run("W1", trace, options, clock, treeOnly)
+            slots: slots, steps: options.stepCount(slots: slots), seed: options.seed, sizes: sizes)
+        return try run(name("W1", sizes, treeOnly), trace, options, clock, treeOnly)
     }
 
     static func tight(
-        slots: Int, options: AllocatorOptions, clock: TickClock, treeOnly: Bool = false
+        slots: Int, options: AllocatorOptions, clock: TickClock, sizes: SizeDistribution = .mixed,
+        treeOnly: Bool = false
     ) throws(BenchmarkError) -> BenchmarkResult {
         let trace = ChurnTrace.tight(
-            slots: slots, steps: options.stepCount(slots: slots), seed: options.seed)
-        return try run("W2", trace, options, clock, treeOnly)
+            slots: slots, steps: options.stepCount(slots: slots), seed: options.seed, sizes: sizes)
+        return try run(name("W2", sizes, treeOnly), trace, options, clock, treeOnly)
+    }
+
+    private static func name(
+        _ workload: String, _ sizes: SizeDistribution, _ treeOnly: Bool
+    ) -> String {
+        workload + (sizes == .mixed ? "" : "-" + sizes.rawValue) + (treeOnly ? "-tree" : "")
     }
 
     private static func run(
-        _ workloadName: String, _ trace: ChurnTrace, _ options: AllocatorOptions,
-        _ clock: TickClock, _ treeOnly: Bool
+        _ name: String, _ trace: ChurnTrace, _ options: AllocatorOptions, _ clock: TickClock,
+        _ treeOnly: Bool
     ) throws(BenchmarkError) -> BenchmarkResult {
-        let name = workloadName + (treeOnly ? "-tree" : "")
         var workload = try ChurnWorkload(trace, magazine: treeOnly ? .off : nil)
         let limit = clock.ticks(seconds: options.phaseSeconds)
         let warmUp = options.warmUpSteps(slots: trace.fill.count)
@@ -40,8 +49,8 @@ enum ChurnCases {
             medianNs: times.medianNs, meanNs: times.meanNs, checksum: workload.checksum)
         result.percentiles = Percentiles(ticks: singles, clock: clock)
         result.failures = workload.failures
-        // W1's span says nothing: its range is never short.
-        if workloadName == "W2" { result.spanOverLive = workload.slots.spanOverLive() }
+        // Of live regions alone: what the magazine keeps counts as a hole, flushed or not.
+        result.spanOverLive = workload.slots.spanOverLive()
         return result
     }
 }

@@ -16,23 +16,37 @@ public struct ChurnTrace: Sendable {
         fill.reduce(0) { $0 + RegionShape.byteCount(pages: $1) }
     }
 
-    /// W1: every step draws a victim and a size; the range of 2^46 bytes is never short.
-    public static func sparse(slots: Int, steps: Int, seed: UInt64) -> ChurnTrace {
+    /// W1: every step draws a victim and a size; the range is never short.
+    public static func sparse(
+        slots: Int, steps: Int, seed: UInt64, sizes: SizeDistribution = .mixed
+    ) -> ChurnTrace {
         var generator = SplitMix64(seed: seed)
-        let fill = (0..<slots).map { _ in mixedPageCount(generator.next()) }
-        let drawn = (0..<steps).map { _ in
+        let fill = (0..<slots).map { _ in sizes.pageCount(generator.next(), step: 0, of: steps) }
+        let drawn = (0..<steps).map { step in
             let victim = pick(generator.next(), below: slots)
-            return TraceStep(victim: UInt32(victim), pages: mixedPageCount(generator.next()))
+            let pages = sizes.pageCount(generator.next(), step: step, of: steps)
+            return TraceStep(victim: UInt32(victim), pages: pages)
         }
-        return ChurnTrace(fill: fill, steps: drawn, rangeByteCount: 1 << 46)
+        return ChurnTrace(fill: fill, steps: drawn, rangeByteCount: sizes.sparseByteCount)
     }
 
-    /// W2: a step allocates the size that the step before it freed, so that the live bytes stay at
-    /// 80 % of the range for ever. The first step's size is one draw more than the fill's.
-    public static func tight(slots: Int, steps: Int, seed: UInt64) -> ChurnTrace {
+    /// W2: the live bytes take 80 % of the range.
+    ///
+    /// A step allocates the size that the step before it freed, so that the live bytes stay the
+    /// same for ever; the first step's size is one draw more than the fill's. Sizes that drift are
+    /// W1's instead, in a range that is 80 % full when the live bytes are at their peak.
+    public static func tight(
+        slots: Int, steps: Int, seed: UInt64, sizes: SizeDistribution = .mixed
+    ) -> ChurnTrace {
+        guard sizes != .drift else {
+            let trace = sparse(slots: slots, steps: steps, seed: seed, sizes: sizes)
+            return ChurnTrace(
+                fill: trace.fill, steps: trace.steps,
+                rangeByteCount: tightRange(liveByteCount: trace.peakByteCount))
+        }
         var generator = SplitMix64(seed: seed)
-        let fill = (0..<slots).map { _ in mixedPageCount(generator.next()) }
-        var pending = mixedPageCount(generator.next())
+        let fill = (0..<slots).map { _ in sizes.pageCount(generator.next(), step: 0, of: steps) }
+        var pending = sizes.pageCount(generator.next(), step: 0, of: steps)
         let live = fill.reduce(RegionShape.byteCount(pages: pending)) {
             $0 + RegionShape.byteCount(pages: $1)
         }
@@ -45,6 +59,20 @@ public struct ChurnTrace: Sendable {
             return step
         }
         return ChurnTrace(fill: fill, steps: drawn, rangeByteCount: tightRange(liveByteCount: live))
+    }
+
+    /// The most bytes that are live at once where no allocation fails.
+    var peakByteCount: UInt64 {
+        var held = fill
+        var live = fillByteCount
+        var peak = live
+        for step in steps {
+            live -= RegionShape.byteCount(pages: held[Int(step.victim)])
+            live += RegionShape.byteCount(pages: step.pages)
+            held[Int(step.victim)] = step.pages
+            peak = max(peak, live)
+        }
+        return peak
     }
 
     private static func tightRange(liveByteCount: UInt64) -> UInt64 {

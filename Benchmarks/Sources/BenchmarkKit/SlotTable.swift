@@ -75,6 +75,21 @@ extension SlotTable {
         return nil
     }
 
+    /// The lowest address at which `pages` fit between the live regions, aligned; nil where none
+    /// does. O(n log n), never under the clock.
+    func hole(for pages: UInt32, within range: IOVARange) -> UInt64? {
+        let alignment = RegionShape.alignment(pages: pages)
+        let byteCount = RegionShape.byteCount(pages: pages)
+        var end = range.first.rawValue
+        for slot in liveByAddress() {
+            let address = (end + alignment - 1) / alignment * alignment
+            if address + byteCount <= slot.address { return address }
+            end = slot.address + slot.byteCount
+        }
+        let address = (end + alignment - 1) / alignment * alignment
+        return address + byteCount - 1 <= range.last.rawValue ? address : nil
+    }
+
     /// The span of the live regions over their bytes: 1 where no hole lies between them.
     func spanOverLive() -> Double? {
         let slots = liveByAddress()

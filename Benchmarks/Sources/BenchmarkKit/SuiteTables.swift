@@ -7,7 +7,8 @@ extension Table {
                 "allocator: nanoseconds per free + allocate (W1, W2), region (W3), look-up (W4)",
                 "median, mean: of blocks, best repetition; worst: the slowest repetition's median",
                 "p50 to max: of single operations, the cost of row `timer` included",
-                "x chase, x floor: the median over those rows' at the same n",
+                "ref: the chase's median beside the row's repetition; x ref, x floor: the median over"
+                    + " it, over the row floor's",
             ],
             columns: [
                 name(width: 12), count("n", width: 8),
@@ -22,7 +23,8 @@ extension Table {
                 },
                 figure("span/live", width: 9, decimals: 3) { $0.spanOverLive },
                 figure("B/region") { $0.residentBytesPerRegion },
-                figure("x chase", width: 7) { $0.ratioToChase },
+                figure("ref", width: 7) { $0.referenceNs },
+                figure("x ref", width: 7) { $0.ratio },
                 figure("x floor", width: 7) { $0.ratioToFloor },
             ])
     }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BenchmarkKit
 
 /// Options of every suite.
 struct CommonOptions: ParsableArguments {
@@ -30,6 +31,22 @@ struct AllocatorSizes: ParsableArguments {
         name: .customLong("n"), parsing: .upToNextOption,
         help: "Live regions (default 1000 10000 100000 1000000; with --quick 1000 10000).")
     var slotCounts: [Int] = []
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Cases by name: \(AllocatorCase.allCases.map(\.rawValue).joined(separator: " ")).",
+            discussion: """
+                The suite by itself measures all of them; `all` leaves out the size distributions
+                other than W1's: W1-4k to W2-drift.
+                """),
+        transform: { name in
+            guard let known = AllocatorCase(rawValue: name) else {
+                throw ValidationError("--cases: no case is called \(name).")
+            }
+            return known
+        })
+    var cases: [AllocatorCase] = []
 
     @Option(help: "Steps timed in blocks of 256.")
     var steps: Int?

@@ -29,8 +29,10 @@ final class Session {
         }
     }
 
-    func runAllocator(_ sizes: AllocatorSizes) throws {
+    /// - Parameter cases: what is measured where the command line names none.
+    func runAllocator(_ sizes: AllocatorSizes, cases: [AllocatorCase]) throws {
         var options = AllocatorOptions()
+        options.cases = sizes.cases.isEmpty ? cases : sizes.cases
         if common.quick { options.makeQuick() }
         options.seed = common.seed
         if let repetitions = common.repetitions { options.repetitions = repetitions }
@@ -38,7 +40,14 @@ final class Session {
         if let steps = sizes.steps { options.blockSteps = steps }
         if let steps = sizes.singleSteps { options.singleSteps = steps }
         if let seconds = sizes.phaseSeconds { options.phaseSeconds = seconds }
-        try AllocatorSuite.run(options, clock: clock, report: open(.allocator))
+        let report = open(.allocator)
+        var count: Int?
+        try AllocatorSuite.run(options, clock: clock) { result in
+            // The rows of each count stand together.
+            if let count, count != result.n { print() }
+            count = result.n
+            report(result)
+        }
     }
 
     func runMemory(_ sizes: MemorySizes) throws {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BenchmarkKit
 
 @main
 struct VDPABench: ParsableCommand {
@@ -14,14 +15,15 @@ struct VDPABench: ParsableCommand {
 struct AllocatorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "allocator",
-        abstract: "The IOVA space alone: churn (W1, W2), fill and drain (W3), look-up (W4).")
+        abstract: "The IOVA space alone: churn (W1, W2), fill and drain (W3), look-up (W4).",
+        discussion: "Benchmarks/README.md says what each case does.")
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var sizes: AllocatorSizes
 
     func run() throws {
         let session = try Session(common)
-        try session.runAllocator(sizes)
+        try session.runAllocator(sizes, cases: AllocatorCase.allCases)
         try session.finish()
     }
 }
@@ -66,7 +68,7 @@ struct AllCommand: ParsableCommand {
 
     func run() throws {
         let session = try Session(common)
-        try session.runAllocator(allocator)
+        try session.runAllocator(allocator, cases: AllocatorCase.standard)
         try session.runMap(map)
         try session.runMemory(memory)
         try session.finish()

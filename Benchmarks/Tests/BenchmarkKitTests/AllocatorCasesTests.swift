@@ -36,6 +36,55 @@ struct AllocatorCasesTests {
         #expect(runs[0].allSatisfy { $0.medianNs > 0 && $0.failures == 0 })
         #expect(runs[0].first { $0.caseName == "W2" }?.spanOverLive ?? 0 >= 1)
         #expect(runs[0].filter { $0.suite == "allocator" }.allSatisfy { $0.ratioToChase != nil })
+        #expect(runs[0].filter { $0.suite == "allocator" }.allSatisfy { ($0.ratio ?? 0) > 0 })
+    }
+
+    @Test func everySizeDistributionRunsSparseAndTight() throws {
+        var options = smallOptions(repetitions: 1)
+        options.cases = AllocatorCase.distributions
+        var rows: [BenchmarkResult] = []
+        try AllocatorSuite.run(options, clock: clock) { rows.append($0) }
+        #expect(
+            rows.map(\.caseName) == [
+                "timer", "chase", "floor", "W1-4k", "W2-4k", "W1-2m", "W2-2m", "W1-pow2",
+                "W2-pow2", "W1-drift", "W2-drift",
+            ])
+        // One size only: no hole that is left can be of no use.
+        for row in rows where row.caseName.hasSuffix("-4k") || row.caseName.hasSuffix("-2m") {
+            #expect(row.failures == 0, "\(row.caseName)")
+            #expect(row.spanOverLive ?? 0 >= 1, "\(row.caseName)")
+        }
+        #expect(Set(rows.dropFirst(3).map(\.checksum)).count == 8)
+    }
+
+    @Test func namedCasesAloneRun() throws {
+        var options = smallOptions(repetitions: 1)
+        options.cases = [.tightPowers, .sparse]
+        var names: [String] = []
+        try AllocatorSuite.run(options, clock: clock) { names.append($0.caseName) }
+        #expect(names == ["timer", "chase", "floor", "W1", "W2-pow2"])
+    }
+
+    @Test func everyCaseIsStandardOrADistribution() {
+        let all = Set(AllocatorCase.standard + AllocatorCase.distributions)
+        #expect(all == Set(AllocatorCase.allCases))
+    }
+
+    @Test func alignedHolesAreFoundBetweenLiveRegions() {
+        let base: UInt64 = 1 << 32
+        let range = IOVARange(first: IOVA(base), byteCount: 6 << 20)!
+        let slots = SlotTable(count: 2)
+        #expect(slots.hole(for: 512 * 3, within: range) == base)
+        #expect(slots.hole(for: 512 * 3 + 1, within: range) == nil)
+        // One page at the front and one in the last 2 MiB: one aligned hole in the middle.
+        slots[0] = Slot(address: base, handle: handle, pages: 1)
+        slots[1] = Slot(address: base + (5 << 20), handle: handle, pages: 1)
+        #expect(slots.hole(for: 512, within: range) == base + (2 << 20))
+        #expect(slots.hole(for: 513, within: range) == base + (2 << 20))
+        #expect(slots.hole(for: 1024, within: range) == nil)
+        #expect(slots.hole(for: 511, within: range) == base + 4096)
+        slots[0] = Slot(address: base + (3 << 20), handle: handle, pages: 1)
+        #expect(slots.hole(for: 512, within: range) == base)
     }
 
     @Test func anotherSeedDoesOtherWork() throws {

@@ -35,7 +35,9 @@ public struct IOVAMagazineLimits: Hashable, Sendable {
 struct RangeMagazine: ~Copyable {
     private struct List {
         var head: UInt32
-        var count: UInt32
+        var count: UInt16
+        /// The magazine's round when a range was last taken from here.
+        var round: UInt16
     }
 
     private let lists: UnsafeMutablePointer<List>
@@ -43,6 +45,9 @@ struct RangeMagazine: ~Copyable {
     private(set) var byteCount: UInt64 = 0
     /// Keeps the compiler from dropping loads that are made for the cache's sake.
     private var warmth: UInt64 = 0
+    /// Where the last look for a stale class ended, and how often it has passed all of them.
+    private var hand = 0
+    private var round: UInt16 = 0
     let countLimit: Int
     let classLimit: UInt32
     /// How many small ranges are taken from the tree at once when there are none of a size; half
@@ -53,10 +58,10 @@ struct RangeMagazine: ~Copyable {
     init(_ limits: IOVAMagazineLimits) {
         unsafe lists = .allocate(capacity: RangeClass.count)
         unsafe lists.initialize(
-            repeating: List(head: .max, count: 0), count: RangeClass.count)
+            repeating: List(head: .max, count: 0, round: 0), count: RangeClass.count)
         // Where no range of any size may be kept, none is.
         countLimit = limits.rangesPerSize > 0 ? limits.ranges : 0
-        classLimit = UInt32(clamping: limits.rangesPerSize)
+        classLimit = UInt32(UInt16(clamping: limits.rangesPerSize))
         byteLimit = limits.byteCount ?? 0
         refillCount = limits.ranges < 2048 ? 8 : 16
     }
@@ -68,7 +73,7 @@ struct RangeMagazine: ~Copyable {
     func head(_ index: Int) -> UInt32 { unsafe lists[index].head }
 
     @inline(__always)
-    func count(_ index: Int) -> UInt32 { unsafe lists[index].count }
+    func count(_ index: Int) -> UInt32 { UInt32(unsafe lists[index].count) }
 
     @inline(__always)
     mutating func noteWarmth(_ loaded: UInt64) { warmth = loaded }
@@ -95,7 +100,23 @@ struct RangeMagazine: ~Copyable {
     mutating func pop(_ index: Int, below: UInt32, byteCount bytes: UInt64) {
         unsafe lists[index].head = below
         unsafe lists[index].count &-= 1
+        unsafe lists[index].round = round
         count &-= 1
         byteCount &-= bytes
+    }
+
+    /// A class that holds ranges and that nobody has asked for in a while, or nil where the next
+    /// few classes hold none: what is no longer asked for must not keep out what is.
+    mutating func staleClass() -> Int? {
+        for _ in 0..<32 {
+            // In bounds: the hand stays below the number of classes.
+            if unsafe lists[hand].count > 0, unsafe round &- lists[hand].round > 2 { return hand }
+            hand &+= 1
+            if hand == RangeClass.count {
+                hand = 0
+                round &+= 1
+            }
+        }
+        return nil
     }
 }

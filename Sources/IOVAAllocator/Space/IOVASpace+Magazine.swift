@@ -29,12 +29,11 @@ extension IOVASpace {
         guard link != 0 else { return nil }
         let index = Int(link &- 1)
         let size = RangeClass.byteCount(index, granuleShift: granuleShift)
-        if !magazine.hasRoom(for: size) {
-            // Several at once cost less each than one by one.
-            guard magazine.count(index) >= Self.evictionCount else { return nil }
-            evict(index, UInt32(Self.evictionCount))
+        if !magazine.hasRoom(for: size), !makeRoom(index, size) { return nil }
+        // A few, not half of the class: what one free has to do stays bounded.
+        if magazine.count(index) >= magazine.classLimit {
+            evict(index, min(magazine.count(index), UInt32(Self.evictionCount)))
         }
-        if magazine.count(index) >= magazine.classLimit { spill(index) }
         let below = magazine.push(index, slot: slot, byteCount: size)
         handles.cache(slot, link: below)
         usedBytes &-= size
@@ -51,7 +50,7 @@ extension IOVASpace {
         let most = magazine.refillCount >> (size < HoleMaxima.hugeAlignment ? 0 : 1)
         // Side by side they stay aligned only if the size is a multiple of the alignment.
         guard size & (request.alignment &- 1) == 0, request.offset == 0,
-            magazine.count &+ most <= magazine.countLimit,
+            most <= magazine.countLimit, makeRoom(ranges: most),
             magazine.hasRoom(for: size &* UInt64(most)), tree.hasRoom(for: most &+ restoreDebt)
         else { return nil }
         guard let fit = tree.lowestFit(request) else { return nil }
@@ -91,9 +90,28 @@ extension IOVASpace {
             handle: handed)
     }
 
-    /// Gives half of a class back to the tree.
-    private mutating func spill(_ index: Int) {
-        evict(index, magazine.count(index) / 2 &+ 1)
+    /// Gives ranges of sizes that nobody asks for any more back to the tree until there is room for
+    /// so many others.
+    private mutating func makeRoom(ranges most: Int) -> Bool {
+        while magazine.count &+ most > magazine.countLimit {
+            guard let stale = magazine.staleClass() else { return false }
+            evict(stale, min(magazine.count(stale), UInt32(Self.evictionCount)))
+        }
+        return true
+    }
+
+    /// Gives ranges back to the tree until one more of the class fits: ranges of a size that nobody
+    /// asks for any more, or else of its own. Several at once cost less each than one by one.
+    @inline(never)
+    private mutating func makeRoom(_ index: Int, _ size: UInt64) -> Bool {
+        let most = UInt32(Self.evictionCount)
+        if let stale = magazine.staleClass() {
+            evict(stale, min(magazine.count(stale), most))
+            if magazine.hasRoom(for: size) { return true }
+        }
+        guard magazine.count(index) >= most else { return false }
+        evict(index, most)
+        return true
     }
 
     private mutating func evict(_ index: Int, _ number: UInt32) {
