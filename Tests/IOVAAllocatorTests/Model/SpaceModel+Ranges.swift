@@ -51,7 +51,8 @@ extension SpaceModel {
             if isExpectedExhaustion(error) { return }
             count("addUsable refused")
             try require(
-                !isUnusable && error == .alreadyUsable(range, met: IOVARange(firstUsable(range.raw))),
+                !isUnusable
+                    && error == .alreadyUsable(range, met: IOVARange(firstUsable(range.raw))),
                 "adding \(range): \(error)")
             return
         }
