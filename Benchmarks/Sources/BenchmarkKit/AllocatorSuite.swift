@@ -1,4 +1,4 @@
-/// The suite `allocator`: W1 to W4 and the references, at each slot count.
+/// The suite `allocator`: W1 to W5 and the references, at each slot count.
 public enum AllocatorSuite {
     /// Reports each row as soon as it is known. A row is the best of its repetitions; repetitions
     /// of the different cases are interleaved, so that a noisy moment spoils no case as a whole.
@@ -40,6 +40,7 @@ public enum AllocatorSuite {
                     slots: slots, options: options, clock: clock, treeOnly: true))
             rows += filled
             rows += try LookUpCases.run(slots: slots, options: options, clock: clock)
+            rows.append(try BestFitCases.run(slots: slots, options: options, clock: clock))
             runs.append(rows)
         }
         var best = runs[0].indices.map { row in

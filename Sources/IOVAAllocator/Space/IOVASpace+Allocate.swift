@@ -27,6 +27,14 @@ extension IOVASpace {
             if let cached = reuse(index, request) { return cached }
             if let fresh = refill(index, request) { return fresh }
         }
+        return try allocateInTree(request, placement, congruentTo)
+    }
+
+    // Apart, so that what the magazine answers stays short.
+    @inline(never)
+    private mutating func allocateInTree(
+        _ request: HoleRequest, _ placement: IOVAPlacement, _ congruentTo: UInt64
+    ) throws(IOVASpaceError) -> IOVAAllocation {
         try requireGranules(congruentTo)
         guard let (wanted, order) = request.narrowed(to: placement) else {
             return try place(request.byteCount, placement, gaps: IOVAGuardGaps())

@@ -21,11 +21,6 @@ public struct IOVASpace: ~Copyable {
     /// Bytes of live regions modulo 2^64.
     var usedBytes: UInt64
     var quarantinedCount: Int
-    /// Bytes in quarantine, and in guard gaps, modulo 2^64.
-    var quarantinedBytes: UInt64
-    var guardBytes: UInt64
-    /// The guard gaps of all regions, live or quarantined.
-    public internal(set) var guardGapCount: Int
 
     /// The unit of all ranges in bytes, a power of two.
     public let granule: UInt64
@@ -34,6 +29,14 @@ public struct IOVASpace: ~Copyable {
     public let regionCapacity: Int
     /// Whether the magazine's bytes were stated, or follow the usable bytes.
     let hasByteLimit: Bool
+
+    // Behind what every allocation reads.
+
+    /// Bytes in quarantine, and in guard gaps, modulo 2^64.
+    var quarantinedBytes: UInt64
+    var guardBytes: UInt64
+    /// The guard gaps of all regions, live or quarantined.
+    public internal(set) var guardGapCount: Int
 
     /// A space of the given ranges, all free.
     ///
