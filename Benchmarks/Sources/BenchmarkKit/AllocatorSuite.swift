@@ -41,6 +41,7 @@ public enum AllocatorSuite {
             rows += filled
             rows += try LookUpCases.run(slots: slots, options: options, clock: clock)
             rows.append(try BestFitCases.run(slots: slots, options: options, clock: clock))
+            rows.append(try BestFitCases.worst(slots: slots, options: options, clock: clock))
             runs.append(rows)
         }
         var best = runs[0].indices.map { row in

@@ -29,6 +29,54 @@ enum BestFitCases {
         result.spanOverLive = churn.slots.spanOverLive()
         return result
     }
+
+    /// The worst case: every second of `count` slots is a hole of two pages, and a page is wanted.
+    /// No hole is of that size, none is too small, so every one is looked at.
+    static func worst(
+        slots count: Int, options: AllocatorOptions, clock: TickClock
+    ) throws(BenchmarkError) -> BenchmarkResult {
+        let ticks: [UInt64]
+        do {
+            ticks = try searchAlikeHoles(count, limit: clock.ticks(seconds: options.phaseSeconds))
+        } catch {
+            throw BenchmarkError("W5-worst at n = \(count): \(error)")
+        }
+        guard let times = BlockTimes(ticks: ticks, operationsPerBlock: stepsPerBlock, clock: clock)
+        else { throw BenchmarkError("W5-worst has run no block") }
+        return BenchmarkResult(
+            suite: "allocator", caseName: "W5-worst", n: count, per: "pair",
+            medianNs: times.medianNs, meanNs: times.meanNs, checksum: 0)
+    }
+
+    private static func searchAlikeHoles(
+        _ count: Int, limit: UInt64
+    ) throws(IOVASpaceError) -> [UInt64] {
+        var space = try IOVASpace(
+            usable: [workloadRange(byteCount: 1 << 46)], regionCapacity: count + 1,
+            magazine: .off, metadata: benchmarkMetadata)
+        var regions: [IOVAAllocation] = []
+        for _ in 0..<count { regions.append(try space.allocate(byteCount: 8192)) }
+        for index in stride(from: 0, to: count - 1, by: 2) {
+            try space.free(regions[index].handle)
+        }
+        var ticks: [UInt64] = []
+        var strayed: UInt64 = 0
+        let deadline = cbench_ticks_end() + limit
+        for _ in 0..<mostSteps / stepsPerBlock {
+            let start = cbench_ticks_begin()
+            for _ in 0..<stepsPerBlock {
+                let region = try space.allocate(byteCount: 4096, placement: .anywhere(.bestFit))
+                strayed |= region.range.first.rawValue ^ regions[0].range.first.rawValue
+                try space.free(region.handle)
+            }
+            let end = cbench_ticks_end()
+            ticks.append(end - start)
+            if end > deadline { break }
+        }
+        // Of holes alike the lowest, each time; a single slot was not freed.
+        precondition(strayed == 0 || count < 2, "not the lowest of the best holes")
+        return ticks
+    }
 }
 
 private struct BestFitChurn: ~Copyable {
