@@ -110,7 +110,8 @@ package struct BitmapOracle: SpaceOracle {
     }
 
     package mutating func removeAllRegions() {
-        for id in Set(owner) where id >= 0 { remove(id: id) }
+        owner = Array(repeating: -1, count: pageCount)
+        isQuarantined = []
     }
 
     package mutating func quarantine(id: Int) { isQuarantined.insert(id) }

@@ -12,8 +12,8 @@ public enum IOVASpaceError: Error, Hashable, Sendable {
     case badCapacity(Int)
     /// A range or address that is not made of whole granules.
     case misaligned(IOVARange, granule: UInt64)
-    /// No hole holds the request, guard gaps included: proven, not guessed. `largestHole` is what would fit at that
-    /// alignment, anywhere in the space.
+    /// No hole holds the request, guard gaps included: proven, not guessed. `largestHole` is what
+    /// would fit at that alignment, anywhere in the space.
     case noSpace(byteCount: UInt64, alignment: UInt64, largestHole: UInt64)
     /// The range meets an entry that it may not meet.
     case overlap(IOVARange, with: IOVAEntry)
@@ -24,7 +24,8 @@ public enum IOVASpaceError: Error, Hashable, Sendable {
     case unusable(IOVARange, with: IOVAEntry)
     /// The capacity that was stated at creation is used up.
     case capacityExhausted(regionCapacity: Int)
-    /// Reservations, ranges over them and guard gaps have used up the tree's entries.
+    /// Reservations, ranges over them and guard gaps have used up the tree's entries;
+    /// a larger `reservationCapacity` at creation has room for more.
     case entriesExhausted(entryCapacity: Int)
     /// The handle or address names no live region: freed already, or never handed out.
     case noSuchRegion
@@ -62,7 +63,7 @@ extension IOVASpaceError: CustomStringConvertible {
             "all \(capacity) regions stated at creation are in use"
         case .entriesExhausted(let capacity):
             "all \(capacity) entries of the tree are in use by regions, reservations and guard"
-                + " gaps: make the space with a larger reservationCapacity"
+                + " gaps"
         case .noSuchRegion:
             "no live region has this handle or address: it was freed, or never handed out"
         case .noSuchReservation(let range):
