@@ -1,8 +1,8 @@
 /// Addresses beside a range that nothing else is placed in, so that a device that runs past the
 /// range's end meets no mapping, and faults.
 ///
-/// A gap behind a range catches what runs out of it upwards; to keep what runs out of the neighbours
-/// away too, whose ranges may have no gaps, have one on each side.
+/// A gap behind a range catches what runs out of it upwards; to keep what runs out of the
+/// neighbours away too, whose ranges may have no gaps, have one on each side.
 public struct IOVAGuardGaps: Hashable, Sendable {
     /// In bytes; rounded up to whole granules.
     public var before: UInt64

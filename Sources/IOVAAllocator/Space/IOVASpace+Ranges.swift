@@ -3,9 +3,9 @@ extension IOVASpace {
     ///
     /// Ranges that touch are one from then on: a hole, and a placement, may reach across.
     ///
-    /// - Throws: `.alreadyUsable` where part of it is usable already; `.entriesExhausted` only where
-    ///   what is then unusable and reserved takes more entries than there are, those not counted
-    ///   that freeing the live regions may bring back.
+    /// - Throws: `.alreadyUsable` where part of it is usable already; `.entriesExhausted` only
+    ///   where what is then unusable and reserved takes more entries than there are, those not
+    ///   counted that freeing the live regions may bring back.
     /// - Complexity: O(log n) plus the square of the reservations that `range` meets.
     public mutating func addUsable(_ range: IOVARange) throws(IOVASpaceError) {
         try requireGranules(range)

@@ -1,6 +1,7 @@
 extension IOVASpace {
     /// Everything that can be counted, in one walk.
-    /// - Complexity: O(n), and the square of the reservations under each region that lies over some.
+    /// - Complexity: O(n), and the square of the reservations under each region that lies over
+    ///   some.
     public func snapshot() -> IOVASpaceSnapshot {
         var builder = SnapshotBuilder(granule: granule)
         walk(overlapping: .all) { range, cursor in

@@ -1,7 +1,8 @@
 /// What a space holds at one moment: a value to compare, keep and print.
 ///
-/// Ranges that wait in the magazine for reuse count as free everywhere here; `cached` says how much
-/// of `free` they are. Byte counts saturate at 2^64-1, which only a space of all 2^64 bytes reaches.
+/// Ranges that wait in the magazine for reuse count as free everywhere here; `cached` says how
+/// much of `free` they are. Byte counts saturate at 2^64-1, which only a space of all 2^64 bytes
+/// reaches.
 public struct IOVASpaceSnapshot: Hashable, Sendable {
     /// A number of ranges, and their bytes.
     public struct Tally: Hashable, Sendable {
