@@ -12,7 +12,7 @@ extension DMAError {
             self.init(
                 .invalidArgument, "\(error).", remedy: "Ask for a size that fits the range.",
                 range: range, needed: count)
-        case .badAlignment, .badCapacity, .misaligned:
+        case .badAlignment, .badCapacity, .badCongruence, .badGuardGaps, .misaligned:
             self.init(
                 .invalidArgument, "\(error).", remedy: "Use whole 4 KiB pages and powers of two.",
                 range: range)
@@ -29,6 +29,10 @@ extension DMAError {
                     ? "Mark the placement as deliberate, or choose another address."
                     : "Free that region first, or choose another address.",
                 range: wanted)
+        case .alreadyUsable(let wanted, _):
+            self.init(
+                .overlap, "\(error).",
+                remedy: "Add only what is not usable yet, or withdraw it first.", range: wanted)
         case .unusable(let wanted, _):
             self.init(
                 .outsideRange, "\(error).",

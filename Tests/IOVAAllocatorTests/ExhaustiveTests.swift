@@ -55,6 +55,26 @@ import Testing
             ])
     }
 
+    @Test(
+        "every sequence of best fits and guard gaps, over reservations too, agrees with the bitmap",
+        arguments: Place.allCases)
+    func bestFitsAndGaps(place: Place) throws {
+        try walk(
+            place,
+            [
+                allocate(1, .bestFit), allocate(2, .bestFit), allocate(2, .bestFit, aligned: 2),
+                within(2...6, 1, .bestFit),
+                allocate(1, .lowest, before: 0, behind: 1), allocate(1, .any, before: 1, behind: 1),
+                allocate(2, .bestFit, before: 0, behind: 1),
+                allocate(1, .highest, before: 2, behind: 0),
+                fixed(3, over: true, behind: 1), freeAt(1),
+                { .free($0.live.first?.handle ?? noHandle) },
+                { .quarantine($0.live.last?.handle ?? noHandle) },
+                { .release($0.quarantined.last?.handle ?? noHandle) },
+                reserve(4...6, .guarded), cancel(4...6, .guarded),
+            ])
+    }
+
     /// Breadth first. Sequences that lead to the same state, to the last slot and link (see
     /// `SpaceImage`), go on as one, which is counted as many times.
     private func walk(_ place: Place, _ steps: [Step]) throws {
@@ -109,11 +129,13 @@ private func range(
 }
 
 private func allocate(
-    _ count: Int, _ order: IOVASearchOrder = .lowest, aligned: UInt64 = 1
+    _ count: Int, _ order: IOVASearchOrder = .lowest, aligned: UInt64 = 1, before: Int = 0,
+    behind: Int = 0
 ) -> ExhaustiveTests.Step {
     { model in
         .allocate(
-            byteCount: pages(count, model), alignment: aligned * model.granule, .anywhere(order))
+            byteCount: pages(count, model), alignment: aligned * model.granule, .anywhere(order),
+            gaps: IOVAGuardGaps(before: pages(before, model), behind: pages(behind, model)))
     }
 }
 
@@ -123,11 +145,14 @@ private func within(
     { .allocate(byteCount: pages(count, $0), .within(range(window, $0), order)) }
 }
 
-private func fixed(_ page: Int, over: Bool = false) -> ExhaustiveTests.Step {
+private func fixed(
+    _ page: Int, over: Bool = false, behind: Int = 0
+) -> ExhaustiveTests.Step {
     { model in
         .allocate(
             byteCount: pages(2, model),
-            .fixed(IOVA(model.oracle.address(page)), overReservations: over))
+            .fixed(IOVA(model.oracle.address(page)), overReservations: over),
+            gaps: .behind(pages(behind, model)))
     }
 }
 

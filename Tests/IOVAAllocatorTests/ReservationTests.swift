@@ -10,7 +10,7 @@ import Testing
     @Test("freeing regions over reservations never fails, though every other entry is in use")
     func freeWhenExhausted() throws {
         var space = try IOVASpace(
-            usable: [page(1, 400)], regionCapacity: 300, reservationCapacity: 4, magazine: .off)
+            usable: [page(1, 400)], regionCapacity: 302, reservationCapacity: 2, magazine: .off)
         try space.reserve(page(10, 20), fixedPlacement: .guarded)
         try space.reserve(page(20, 20), fixedPlacement: .placeable)
         let before = Snapshot(space)

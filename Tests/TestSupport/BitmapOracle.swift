@@ -5,6 +5,7 @@ package struct BitmapOracle: SpaceOracle {
     package let pageCount: Int
     private var usable: UInt64 = 0
     private var owner: [Int]
+    private var isGap: [Bool]
     private var isQuarantined: Set<Int> = []
     private var reservations: [(pages: ClosedRange<Int>, guarded: Bool)] = []
 
@@ -15,6 +16,7 @@ package struct BitmapOracle: SpaceOracle {
         self.granule = granule
         self.pageCount = pageCount
         owner = Array(repeating: -1, count: pageCount)
+        isGap = Array(repeating: false, count: pageCount)
     }
 
     package var span: ClosedRange<UInt64> { base...(address(pageCount - 1) + (granule - 1)) }
@@ -32,6 +34,7 @@ package struct BitmapOracle: SpaceOracle {
     private func kind(_ page: Int) -> OracleKind? {
         if usable & (1 << page) == 0 { return .unusable }
         if owner[page] >= 0 {
+            if isGap[page] { return .gap(owner[page]) }
             return isQuarantined.contains(owner[page])
                 ? .quarantined(owner[page]) : .region(owner[page])
         }
@@ -63,12 +66,13 @@ package struct BitmapOracle: SpaceOracle {
 
     /// Whether the bytes from `start` on lie on free pages.
     private func isFree(_ start: UInt64, _ request: OracleRequest) -> Bool {
-        let (last, overflow) = start.addingReportingOverflow(request.byteCount - 1)
-        guard !overflow, request.window.contains(start), request.window.contains(last),
-            last <= span.upperBound,
+        let low = Int128(start) - Int128(request.before)
+        let high = Int128(start) + Int128(request.byteCount) + Int128(request.behind) - 1
+        guard low >= Int128(span.lowerBound), high <= Int128(span.upperBound),
+            request.window.contains(UInt64(low)), request.window.contains(UInt64(high)),
             start & (request.alignment - 1) == request.offset & (request.alignment - 1)
         else { return false }
-        return pages(start...last).allSatisfy { kind($0) == nil }
+        return pages(UInt64(low)...UInt64(high)).allSatisfy { kind($0) == nil }
     }
 
     package func lowestFit(_ request: OracleRequest) -> UInt64? {
@@ -79,13 +83,35 @@ package struct BitmapOracle: SpaceOracle {
         (0..<pageCount).reversed().lazy.map(address).first { isFree($0, request) }
     }
 
-    package mutating func place(_ range: ClosedRange<UInt64>, id: Int) {
-        for page in pages(range) { owner[page] = id }
+    package func bestFit(_ request: OracleRequest) -> UInt64? {
+        var best: (length: Int, page: Int)?
+        for page in 0..<pageCount where isFree(address(page), request) {
+            var (low, high) = (page, page)
+            while low > 0, kind(low - 1) == nil { low -= 1 }
+            while high < pageCount - 1, kind(high + 1) == nil { high += 1 }
+            if best.map({ high - low < $0.length }) ?? true { best = (high - low, page) }
+        }
+        return best.map { address($0.page) }
+    }
+
+    package mutating func place(_ range: ClosedRange<UInt64>, id: Int, isGap: Bool) {
+        for page in pages(range) {
+            owner[page] = id
+            self.isGap[page] = isGap
+        }
     }
 
     package mutating func remove(id: Int) {
-        for page in 0..<pageCount where owner[page] == id { owner[page] = -1 }
+        for page in 0..<pageCount where owner[page] == id {
+            owner[page] = -1
+            isGap[page] = false
+        }
         isQuarantined.remove(id)
+    }
+
+    package mutating func removeAllRegions() {
+        owner = Array(repeating: -1, count: pageCount)
+        isQuarantined = []
     }
 
     package mutating func quarantine(id: Int) { isQuarantined.insert(id) }

@@ -4,6 +4,7 @@ package struct RangeListOracle: SpaceOracle {
     private struct Region {
         var range: ClosedRange<UInt64>
         var id: Int
+        var isGap: Bool
         var isQuarantined = false
     }
 
@@ -19,6 +20,7 @@ package struct RangeListOracle: SpaceOracle {
     private func kind(_ address: UInt64) -> OracleKind? {
         guard usable.contains(where: { $0.contains(address) }) else { return .unusable }
         if let region = regions.first(where: { $0.range.contains(address) }) {
+            if region.isGap { return .gap(region.id) }
             return region.isQuarantined ? .quarantined(region.id) : .region(region.id)
         }
         let covering = reservations.filter { $0.range.contains(address) }
@@ -51,9 +53,11 @@ package struct RangeListOracle: SpaceOracle {
         return result
     }
 
-    package mutating func place(_ range: ClosedRange<UInt64>, id: Int) {
-        regions.append(Region(range: range, id: id))
+    package mutating func place(_ range: ClosedRange<UInt64>, id: Int, isGap: Bool) {
+        regions.append(Region(range: range, id: id, isGap: isGap))
     }
+
+    package mutating func removeAllRegions() { regions = [] }
 
     package mutating func remove(id: Int) { regions.removeAll { $0.id == id } }
 

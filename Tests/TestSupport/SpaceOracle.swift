@@ -2,6 +2,8 @@
 package enum OracleKind: Hashable, Sendable {
     case region(Int)
     case quarantined(Int)
+    /// A guard gap of this region.
+    case gap(Int)
     case placeable
     case guarded
     case unusable
@@ -31,30 +33,37 @@ package struct OracleRequest: Sendable {
     package var alignment: UInt64
     package var offset: UInt64
     package var window: ClosedRange<UInt64>
+    /// What must be free beside it, in the window too.
+    package var before: UInt64
+    package var behind: UInt64
 
     package init(
         byteCount: UInt64, alignment: UInt64, offset: UInt64 = 0,
-        window: ClosedRange<UInt64> = 0...UInt64.max
+        window: ClosedRange<UInt64> = 0...UInt64.max, before: UInt64 = 0, behind: UInt64 = 0
     ) {
         self.byteCount = byteCount
         self.alignment = alignment
         self.offset = offset
         self.window = window
+        self.before = before
+        self.behind = behind
     }
 
     /// The lowest address in `hole` that serves; in 128 bits, where nothing wraps.
     package func lowest(in hole: ClosedRange<UInt64>) -> UInt64? {
         let step = UInt128(alignment)
-        let low = UInt128(max(hole.lowerBound, window.lowerBound))
+        let low = UInt128(max(hole.lowerBound, window.lowerBound)) + UInt128(before)
         let pad = (step + UInt128(offset) % step - low % step) % step
         let high = UInt128(min(hole.upperBound, window.upperBound))
-        return low + pad + UInt128(byteCount) - 1 <= high ? UInt64(low + pad) : nil
+        let end = low + pad + UInt128(byteCount) + UInt128(behind) - 1
+        return end <= high ? UInt64(low + pad) : nil
     }
 
     package func highest(in hole: ClosedRange<UInt64>) -> UInt64? {
         let step = Int128(alignment)
-        let low = Int128(max(hole.lowerBound, window.lowerBound))
-        let top = Int128(min(hole.upperBound, window.upperBound)) + 1 - Int128(byteCount)
+        let low = Int128(max(hole.lowerBound, window.lowerBound)) + Int128(before)
+        let end = Int128(min(hole.upperBound, window.upperBound)) + 1 - Int128(behind)
+        let top = end - Int128(byteCount)
         guard top >= 0 else { return nil }
         let address = top - (top + step - Int128(offset) % step) % step
         return address >= low ? UInt64(address) : nil
@@ -70,8 +79,13 @@ package protocol SpaceOracle {
     func entries() -> [OracleEntry]
     func lowestFit(_ request: OracleRequest) -> UInt64?
     func highestFit(_ request: OracleRequest) -> UInt64?
-    mutating func place(_ range: ClosedRange<UInt64>, id: Int)
+    /// The lowest address in the smallest hole that serves.
+    func bestFit(_ request: OracleRequest) -> UInt64?
+    /// A region, or with `isGap` a guard gap of it.
+    mutating func place(_ range: ClosedRange<UInt64>, id: Int, isGap: Bool)
+    /// The region and its gaps.
     mutating func remove(id: Int)
+    mutating func removeAllRegions()
     mutating func quarantine(id: Int)
     mutating func reserve(_ range: ClosedRange<UInt64>, guarded: Bool)
     /// False where there is no such reservation.
@@ -115,6 +129,22 @@ extension SpaceOracle {
         return nil
     }
 
+    package func bestFit(_ request: OracleRequest) -> UInt64? {
+        let fitting = holes().filter { request.lowest(in: $0) != nil }
+        // The first of the smallest, as `min` has it.
+        let smallest = fitting.min {
+            $0.upperBound - $0.lowerBound < $1.upperBound - $1.lowerBound
+        }
+        return smallest.flatMap { request.lowest(in: $0) }
+    }
+
+    /// What would be free if no region lived.
+    package func stretches() -> [ClosedRange<UInt64>] {
+        var empty = self
+        empty.removeAllRegions()
+        return empty.holes()
+    }
+
     /// The entry that keeps a fixed placement out, or nil where it may go ahead.
     package func obstacle(
         _ range: ClosedRange<UInt64>, overReservations: Bool
@@ -123,7 +153,7 @@ extension SpaceOracle {
             switch entry.kind {
             case .placeable: false
             case .guarded: !overReservations
-            case .region, .quarantined, .unusable: true
+            case .region, .quarantined, .gap, .unusable: true
             }
         }
     }

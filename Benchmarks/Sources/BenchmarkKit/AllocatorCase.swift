@@ -1,4 +1,4 @@
-/// The cases of the suite `allocator` by the names of their rows; `W3` and `W4` stand for several.
+/// The cases of the suite `allocator` by the names of their rows; `W3`, `W4` and `W5` stand for several.
 public enum AllocatorCase: String, Sendable, CaseIterable {
     case sparse = "W1"
     case tight = "W2"
@@ -6,6 +6,7 @@ public enum AllocatorCase: String, Sendable, CaseIterable {
     case tightTree = "W2-tree"
     case fillDrain = "W3"
     case lookUp = "W4"
+    case bestFit = "W5"
     case sparsePage = "W1-4k"
     case tightPage = "W2-4k"
     case sparseHuge = "W1-2m"
@@ -18,7 +19,7 @@ public enum AllocatorCase: String, Sendable, CaseIterable {
     /// What a run of every suite measures: the sizes of W1 and W2 alone, since a table of all
     /// takes minutes.
     public static let standard: [AllocatorCase] = [
-        .sparse, .tight, .sparseTree, .tightTree, .fillDrain, .lookUp,
+        .sparse, .tight, .sparseTree, .tightTree, .fillDrain, .lookUp, .bestFit,
     ]
 
     /// The other size distributions.
@@ -29,7 +30,7 @@ public enum AllocatorCase: String, Sendable, CaseIterable {
 
     var sizes: SizeDistribution {
         switch self {
-        case .sparse, .tight, .sparseTree, .tightTree, .fillDrain, .lookUp: .mixed
+        case .sparse, .tight, .sparseTree, .tightTree, .fillDrain, .lookUp, .bestFit: .mixed
         case .sparsePage, .tightPage: .page
         case .sparseHuge, .tightHuge: .huge
         case .sparsePowers, .tightPowers: .powers

@@ -1,4 +1,4 @@
-/// The suite `allocator`: W1 to W4 and the references, at each slot count.
+/// The suite `allocator`: W1 to W5 and the references, at each slot count.
 public enum AllocatorSuite {
     /// Reports each row as soon as it is known. A row is the best of its repetitions; repetitions
     /// of the different cases are interleaved, so that a noisy moment spoils no case as a whole.
@@ -69,6 +69,12 @@ public enum AllocatorSuite {
     ) throws(BenchmarkError) -> [BenchmarkResult] {
         if oneCase == .lookUp {
             return try LookUpCases.run(slots: slots, options: options, clock: clock)
+        }
+        if oneCase == .bestFit {
+            return [
+                try BestFitCases.run(slots: slots, options: options, clock: clock),
+                try BestFitCases.worst(slots: slots, options: options, clock: clock),
+            ]
         }
         let treeOnly = oneCase == .sparseTree || oneCase == .tightTree
         let churn = oneCase.isTight ? ChurnCases.tight : ChurnCases.sparse

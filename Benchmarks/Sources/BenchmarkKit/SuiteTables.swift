@@ -4,7 +4,8 @@ extension Table {
     public static var allocator: Table {
         Table(
             title: [
-                "allocator: nanoseconds per free + allocate (W1, W2), region (W3), look-up (W4)",
+                "allocator: nanoseconds per free + allocate (W1, W2, W5: best fit), region (W3), "
+                    + "look-up (W4)",
                 "median, mean: of blocks, best repetition; worst: the slowest repetition's median",
                 "p50 to max: of single operations, the cost of row `timer` included",
                 "ref: the chase's median beside the row's repetition; x ref, x floor: the median over"

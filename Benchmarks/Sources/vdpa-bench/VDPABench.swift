@@ -15,7 +15,7 @@ struct VDPABench: ParsableCommand {
 struct AllocatorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "allocator",
-        abstract: "The IOVA space alone: churn (W1, W2), fill and drain (W3), look-up (W4).",
+        abstract: "The IOVA space alone: churn (W1, W2), fill and drain (W3), look-up (W4), W5.",
         discussion: "Benchmarks/README.md says what each case does.")
 
     @OptionGroup var common: CommonOptions

@@ -29,7 +29,8 @@ struct AllocatorCasesTests {
         #expect(
             runs[0].map(\.caseName) == [
                 "timer", "chase", "floor", "W1", "W2", "W1-tree", "W2-tree", "W3-fill", "W3-drain",
-                "W4-rand", "W4-dep", "W4-hot-rand", "W4-hot-dep",
+                "W4-rand", "W4-dep", "W4-hot-rand", "W4-hot-dep", "W5-best",
+                "W5-worst",
             ])
         // The timer's checksum is the time itself.
         #expect(runs[0].dropFirst().map(\.checksum) == runs[1].dropFirst().map(\.checksum))

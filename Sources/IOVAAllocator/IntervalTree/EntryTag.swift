@@ -14,6 +14,8 @@ struct EntryTag: Equatable {
         case region = 3
         /// A region whose unmap is not confirmed; the payload is its slot.
         case quarantined = 4
+        /// Kept free beside a region; the payload is the region's slot.
+        case guardGap = 5
     }
 
     static var maximumPayload: UInt32 { (1 << 28) - 1 }

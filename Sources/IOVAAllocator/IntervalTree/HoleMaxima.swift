@@ -2,7 +2,7 @@
 ///
 /// A hole's size in a class is what is left of it from its first address that is a multiple of the
 /// class's alignment. Sizes saturate at 2^64-1.
-struct HoleMaxima: Equatable {
+struct HoleMaxima: Hashable {
     var page: UInt64
     var huge: UInt64
     var giant: UInt64

@@ -134,6 +134,13 @@ struct IntervalTree: ~Copyable {
         return leaf.next == NodePool.none ? nil : Cursor(leaf: leaf.next, index: 0)
     }
 
+    /// The entry before `cursor`, the sentinel at last; nil before that.
+    func previous(before cursor: Cursor) -> Cursor? {
+        if cursor.index > 0 { return Cursor(leaf: cursor.leaf, index: cursor.index - 1) }
+        let link = leaf(cursor.leaf).previous
+        return link == NodePool.none ? nil : Cursor(leaf: link, index: leaf(link).count - 1)
+    }
+
     var firstCursor: Cursor { Cursor(leaf: firstLeaf, index: 0) }
 
     @inline(__always)

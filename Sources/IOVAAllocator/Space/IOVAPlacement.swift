@@ -17,6 +17,14 @@ public enum IOVASearchOrder: Hashable, Sendable {
     case any
     /// The lowest address, or the highest, at which the request fits.
     case lowest, highest
+    /// The smallest hole that holds the request, and the lowest of several alike; in it, the lowest
+    /// address. Large holes stay whole for longer. The hole counts in full, also where a window
+    /// cuts it.
+    ///
+    /// The one order that may look at every hole; see `IOVASpace.allocate`. A free and an
+    /// allocation at 100,000 regions, by `vdpa-bench` (W5) on an AMD EPYC: 0.5 microseconds where a
+    /// hole of the size is met early, in a range 80 % full; 58 where all of 50,000 holes are larger.
+    case bestFit
 }
 
 /// What a reservation means for a fixed placement. Addresses under a reservation are never chosen
@@ -50,6 +58,8 @@ public struct IOVAEntry: Hashable, Sendable {
         case region
         /// Freed by its owner, but not yet free for reuse.
         case quarantined
+        /// Kept free beside a region, live or quarantined, until that is freed.
+        case guardGap
         /// Under a reservation.
         case reserved(ReservationPolicy)
         /// Outside the usable ranges.
@@ -58,6 +68,6 @@ public struct IOVAEntry: Hashable, Sendable {
 
     public let range: IOVARange
     public let kind: Kind
-    /// For a region or a quarantined range.
+    /// For a region or a quarantined range; for a guard gap, the region that it belongs to.
     public let handle: IOVAHandle?
 }

@@ -7,55 +7,75 @@ extension IOVASpace {
     ///     ignores it.
     ///   - placement: where.
     ///   - congruentTo: the address is equal to this modulo `alignment`: IOVA and memory address
-    ///     alike modulo a large page, so that the IOMMU can use large pages. Whole granules.
+    ///     alike modulo a large page, so that the IOMMU can use large pages. A whole number of
+    ///     granules, or the request is refused; a fixed placement has no other use for it.
     /// - Throws: `.noSpace` only where no fitting hole exists; `.capacityExhausted`, or what is
     ///   wrong with the request. Nothing has changed then.
     /// - Complexity: O(log n); see `IntervalTree.lowestFit` for alignments between the classes.
+    ///   `.bestFit` is O(n): subtrees without a hole large enough are passed over, and a hole of
+    ///   exactly the size ends the search. Orders other than `.any` first give what the magazine
+    ///   keeps back to the tree, O(k log n), so that they choose among all that is free.
     public mutating func allocate(
         byteCount: UInt64, alignment: UInt64 = 4096, placement: IOVAPlacement = .anywhere(),
         congruentTo: UInt64 = 0
     ) throws(IOVASpaceError) -> IOVAAllocation {
-        let (padded, overflow) = byteCount.addingReportingOverflow(granule &- 1)
-        guard byteCount > 0, !overflow else { throw .badSize(byteCount: byteCount) }
-        guard alignment.nonzeroBitCount == 1 else { throw .badAlignment(alignment) }
-        guard !isFull else { throw .capacityExhausted(regionCapacity: regionCapacity) }
-        let size = padded & ~(granule &- 1)
-        let step = Swift.max(alignment, granule)
-        let offset = congruentTo & (step &- 1) & ~(granule &- 1)
-        let request = HoleRequest(byteCount: size, alignment: step, offset: offset)
+        let request = try request(byteCount, alignment, congruentTo)
         if case .anywhere(.any) = placement,
-            let index = RangeClass.index(byteCount: size, granuleShift: granuleShift)
+            let index = RangeClass.index(
+                byteCount: request.byteCount, granuleShift: granuleShift)
         {
             if let cached = reuse(index, request) { return cached }
             if let fresh = refill(index, request) { return fresh }
         }
-        return try search(request, placement)
+        return try allocateInTree(request, placement, congruentTo)
+    }
+
+    // Apart, so that what the magazine answers stays short.
+    @inline(never)
+    private mutating func allocateInTree(
+        _ request: HoleRequest, _ placement: IOVAPlacement, _ congruentTo: UInt64
+    ) throws(IOVASpaceError) -> IOVAAllocation {
+        try requireGranules(congruentTo)
+        guard let (wanted, order) = request.narrowed(to: placement) else {
+            return try place(request.byteCount, placement, gaps: IOVAGuardGaps())
+        }
+        return hand(out: try search(wanted, order, entries: 1), request.byteCount)
+    }
+
+    /// What is asked of a hole, checked but for `congruentTo`: where that is not of whole granules
+    /// the magazine has nothing that fits, so only a search has to look.
+    @inline(__always)
+    func request(
+        _ byteCount: UInt64, _ alignment: UInt64, _ congruentTo: UInt64
+    ) throws(IOVASpaceError) -> HoleRequest {
+        let (padded, overflow) = byteCount.addingReportingOverflow(granule &- 1)
+        guard byteCount > 0, !overflow else { throw .badSize(byteCount: byteCount) }
+        guard alignment.nonzeroBitCount == 1 else { throw .badAlignment(alignment) }
+        guard !isFull else { throw .capacityExhausted(regionCapacity: regionCapacity) }
+        let step = Swift.max(alignment, granule)
+        return HoleRequest(
+            byteCount: padded & ~(granule &- 1), alignment: step,
+            offset: congruentTo & (step &- 1))
+    }
+
+    func requireGranules(_ congruentTo: UInt64) throws(IOVASpaceError) {
+        guard congruentTo & (granule - 1) == 0 else {
+            throw .badCongruence(congruentTo, granule: granule)
+        }
     }
 
     /// Asks the tree; what the magazine keeps goes back first where the request may need it.
-    private mutating func search(
-        _ wanted: HoleRequest, _ placement: IOVAPlacement
-    ) throws(IOVASpaceError) -> IOVAAllocation {
-        var request = wanted
-        let order: IOVASearchOrder
-        switch placement {
-        case .anywhere(let wanted):
-            order = wanted
-        case .within(let window, let wanted):
-            order = wanted
-            request.first = window.first.rawValue
-            request.last = window.last.rawValue
-        case .fixed(let first, let overReservations):
-            flushMagazine()
-            return try place(
-                request.byteCount, at: first, overReservations: overReservations)
-        }
-        // The lowest and the highest are so among all that is free.
+    ///
+    /// - Parameter entries: how many the caller is going to insert.
+    mutating func search(
+        _ request: HoleRequest, _ order: IOVASearchOrder, entries: Int
+    ) throws(IOVASpaceError) -> IntervalTree.Fit {
+        // The lowest, the highest and the best are so among all that is free.
         if order != .any { flushMagazine() }
-        if let fit = try fit(request, order) { return hand(out: fit, request.byteCount) }
+        if let fit = try fit(request, order, entries) { return fit }
         if magazine.count > 0 {
             flushMagazine()
-            if let fit = try fit(request, order) { return hand(out: fit, request.byteCount) }
+            if let fit = try fit(request, order, entries) { return fit }
         }
         throw .noSpace(
             byteCount: request.byteCount, alignment: request.alignment,
@@ -63,15 +83,19 @@ extension IOVASpace {
     }
 
     private mutating func fit(
-        _ request: HoleRequest, _ order: IOVASearchOrder
+        _ request: HoleRequest, _ order: IOVASearchOrder, _ entries: Int
     ) throws(IOVASpaceError) -> IntervalTree.Fit? {
-        if !tree.hasRoom(for: 1 &+ restoreDebt) {
+        if !tree.hasRoom(for: entries &+ restoreDebt) {
             flushMagazine()
-            guard tree.hasRoom(for: 1 &+ restoreDebt) else {
+            guard tree.hasRoom(for: entries &+ restoreDebt) else {
                 throw .entriesExhausted(entryCapacity: tree.entryCapacity)
             }
         }
-        return order == .highest ? tree.highestFit(request) : tree.lowestFit(request)
+        switch order {
+        case .any, .lowest: return tree.lowestFit(request)
+        case .highest: return tree.highestFit(request)
+        case .bestFit: return tree.bestFit(request)
+        }
     }
 
     @inline(__always)
@@ -89,67 +113,23 @@ extension IOVASpace {
         return IOVAAllocation(
             range: IOVARange(first: fit.address, last: last), handle: handle)
     }
+}
 
-    /// A fixed placement: over holes, and over reservations where their policy or the caller
-    /// allows it.
-    private mutating func place(
-        _ size: UInt64, at first: IOVA, overReservations: Bool
-    ) throws(IOVASpaceError) -> IOVAAllocation {
-        guard let range = IOVARange(first: first, byteCount: size) else {
-            throw .badSize(byteCount: size)
-        }
-        guard first.isAligned(to: granule) else { throw .misaligned(range, granule: granule) }
-        var meetsReservation = false
-        var cursor = tree.firstOverlap(first: range.first.rawValue, last: range.last.rawValue)
-        while let found = cursor, tree.first(found) <= range.last.rawValue {
-            let met = entry(found)
-            switch met.kind {
-            case .reserved(.placeable):
-                meetsReservation = true
-            case .reserved(.guarded):
-                guard overReservations else { throw .overlap(range, with: met) }
-                meetsReservation = true
-            case .unusable:
-                throw .unusable(range, with: met)
-            case .region, .quarantined:
-                throw .overlap(range, with: met)
-            }
-            cursor = tree.next(after: found)
-        }
-        guard tree.hasRoom(for: 1 + restoreDebt) else {
-            throw .entriesExhausted(entryCapacity: tree.entryCapacity)
-        }
-        if meetsReservation {
-            let debt = 2 * reservations.count(overlapping: range)
-            guard tree.hasRoom(for: 2 + debt + restoreDebt) else {
-                throw .entriesExhausted(entryCapacity: tree.entryCapacity)
-            }
-            cut(range)
-            restoreDebt += debt
-        }
-        // Never cached: an address that was chosen is of no use to others.
-        let handle = handles.take(first: range.first.rawValue, link: 0)
-        insert(
-            range,
-            EntryTag(.region, payload: handle.slot, liesOverReservation: meetsReservation))
-        usedBytes &+= size
-        return IOVAAllocation(range: range, handle: handle)
-    }
-
-    /// Takes `range` out of the entries that meet it; what sticks out on either side stays.
-    mutating func cut(_ range: IOVARange) {
-        let (first, last) = (range.first.rawValue, range.last.rawValue)
-        while let cursor = tree.firstOverlap(first: first, last: last) {
-            let tag = tree.tag(cursor)
-            let entryFirst = tree.first(cursor)
-            let entryLast = tree.last(cursor)
-            removeEntry(startingAt: entryFirst)
-            if entryFirst < first {
-                insert(IOVARange(first: entryFirst, last: first - 1), tag)
-            }
-            if entryLast > last {
-                insert(IOVARange(first: last + 1, last: entryLast), tag)
-            }
+extension HoleRequest {
+    /// The request in a placement's window, and the order to search it in; nil where the place is
+    /// fixed.
+    @inline(__always)
+    func narrowed(to placement: IOVAPlacement) -> (request: HoleRequest, order: IOVASearchOrder)? {
+        switch placement {
+        case .anywhere(let order):
+            return (self, order)
+        case .within(let window, let order):
+            var request = self
+            request.first = window.first.rawValue
+            request.last = window.last.rawValue
+            return (request, order)
+        case .fixed:
+            return nil
         }
     }
 }

@@ -1,5 +1,5 @@
 extension IOVASpace {
-    /// Frees a region by its handle; the range is free for reuse at once.
+    /// Frees a region by its handle; the range, and its guard gaps, are free for reuse at once.
     ///
     /// - Returns: the range that was freed.
     /// - Throws: `.noSuchRegion` for a stale or foreign handle, or one in quarantine.
@@ -30,7 +30,7 @@ extension IOVASpace {
     }
 
     /// Takes a region from its owner without freeing its range, because a device may still reach
-    /// it. The handle then serves `releaseQuarantined` alone.
+    /// it. The handle then serves `releaseQuarantined` alone; guard gaps stay until then.
     ///
     /// - Complexity: O(log n).
     public mutating func quarantine(_ handle: IOVAHandle) throws(IOVASpaceError) {
@@ -41,7 +41,9 @@ extension IOVASpace {
             cursor,
             EntryTag(
                 .quarantined, payload: tag.payload, liesOverReservation: tag.liesOverReservation))
-        usedBytes &-= tree.last(cursor) &- tree.first(cursor) &+ 1
+        let bytes = tree.last(cursor) &- tree.first(cursor) &+ 1
+        usedBytes &-= bytes
+        quarantinedBytes &+= bytes
         quarantinedCount += 1
     }
 
@@ -53,8 +55,10 @@ extension IOVASpace {
         _ handle: IOVAHandle
     ) throws(IOVASpaceError) -> IOVARange {
         let cursor = try locate(handle, .quarantined)
+        let bytes = tree.last(cursor) &- tree.first(cursor) &+ 1
         quarantinedCount -= 1
-        usedBytes &+= tree.last(cursor) &- tree.first(cursor) &+ 1
+        quarantinedBytes &-= bytes
+        usedBytes &+= bytes
         return release(cursor)
     }
 
@@ -71,13 +75,22 @@ extension IOVASpace {
 
     @inline(__always)
     private mutating func release(_ cursor: IntervalTree.Cursor) -> IOVARange {
+        let slot = tree.tag(cursor).payload
+        let range = releaseOwned(cursor)
+        usedBytes &-= range.last.rawValue &- range.first.rawValue &+ 1
+        handles.give(slot)
+        if guardGapCount > 0 { releaseGaps(of: slot, around: range) }
+        return range
+    }
+
+    /// Removes an entry that has an owner, and brings back the reservations that it lay over.
+    @inline(__always)
+    mutating func releaseOwned(_ cursor: IntervalTree.Cursor) -> IOVARange {
         let tag = tree.tag(cursor)
         let range = IOVARange(first: tree.first(cursor), last: tree.last(cursor))
         remove(cursor, first: range.first.rawValue, last: range.last.rawValue)
-        usedBytes &-= range.last.rawValue &- range.first.rawValue &+ 1
-        handles.give(tag.payload)
         if tag.liesOverReservation {
-            restoreDebt -= 2 * reservations.count(overlapping: range)
+            restoreDebt -= reservations.debt(over: range)
             restoreReservations(in: range)
         }
         return range

@@ -2,7 +2,7 @@ extension IOVASpace {
     /// Keeps the allocator from ever choosing an address in `range`.
     ///
     /// Reservations may overlap each other, and reach outside the usable ranges; they may not meet
-    /// a live or quarantined region.
+    /// a live or quarantined region or its guard gap.
     ///
     /// - Complexity: O(log n) plus the square of the reservations that `range` meets.
     public mutating func reserve(
@@ -31,17 +31,24 @@ extension IOVASpace {
         }
         flushMagazine()
         // Regions placed over it owe it nothing any more.
-        var paid = 0
-        forEachEntry(overlapping: range) { entry in
-            if entry.handle != nil { paid += 2 }
-        }
-        restoreDebt -= paid
+        let before = ownedDebt(in: range)
         reservations.remove(at: index)
+        let paid = before - ownedDebt(in: range)
+        restoreDebt -= paid
         guard rebuildReservationsIfRoom(around: range) else {
             restoreDebt += paid
             reservations.insert(reservation, at: index)
             throw .entriesExhausted(entryCapacity: tree.entryCapacity)
         }
+    }
+
+    /// The entries that freeing what is owned in `range` may bring back.
+    func ownedDebt(in range: IOVARange) -> Int {
+        var debt = 0
+        forEachEntry(overlapping: range) { entry in
+            if entry.handle != nil { debt += reservations.debt(over: entry.range) }
+        }
+        return debt
     }
 
     /// Replaces the reserved entries that meet or touch `range` by the union of the reservations,
@@ -64,7 +71,7 @@ extension IOVASpace {
 
     /// Takes out the reserved entries that meet or touch `range`; `span` is what they and the
     /// range reach over.
-    private mutating func takeReserved(
+    mutating func takeReserved(
         around range: IOVARange
     ) -> (taken: [Reservation], span: IOVARange) {
         var first = range.first.rawValue
@@ -87,7 +94,7 @@ extension IOVASpace {
         return (taken, IOVARange(first: first, last: last))
     }
 
-    private func reservedPieces(in span: IOVARange) -> [Reservation] {
+    func reservedPieces(in span: IOVARange) -> [Reservation] {
         var pieces: [Reservation] = []
         forEachHole(overlapping: span) { hole in
             pieces += reservations.pieces(inside: hole)
@@ -95,7 +102,7 @@ extension IOVASpace {
         return pieces
     }
 
-    private mutating func insert(_ pieces: [Reservation]) {
+    mutating func insert(_ pieces: [Reservation]) {
         for piece in pieces {
             insert(piece.range, EntryTag(.reserved, payload: piece.policy.rawValue))
         }
@@ -108,12 +115,14 @@ extension IOVASpace {
         }
     }
 
-    /// The first region, live or quarantined, that meets `range`.
+    /// The first region, live or quarantined, or guard gap that meets `range`.
     func firstRegion(overlapping range: IOVARange) -> IOVAEntry? {
         var cursor = tree.firstOverlap(first: range.first.rawValue, last: range.last.rawValue)
         while let found = cursor, tree.first(found) <= range.last.rawValue {
-            let kind = tree.tag(found).kind
-            if kind == .region || kind == .quarantined { return entry(found) }
+            switch tree.tag(found).kind {
+            case .region, .quarantined, .guardGap: return entry(found)
+            case .reserved, .unusable, .sentinel: break
+            }
             cursor = tree.next(after: found)
         }
         return nil

@@ -30,14 +30,22 @@ public struct IOVASpace: ~Copyable {
     /// Whether the magazine's bytes were stated, or follow the usable bytes.
     let hasByteLimit: Bool
 
+    // Behind what every allocation reads.
+
+    /// Bytes in quarantine, and in guard gaps, modulo 2^64.
+    var quarantinedBytes: UInt64
+    var guardBytes: UInt64
+    /// The guard gaps of all regions, live or quarantined.
+    public internal(set) var guardGapCount: Int
+
     /// A space of the given ranges, all free.
     ///
     /// - Parameters:
     ///   - usable: disjoint ranges of whole granules, in any order; ranges can be added later.
     ///   - granule: the unit that sizes are rounded up to; a power of two, 1 allowed.
     ///   - regionCapacity: how many regions may exist at once.
-    ///   - reservationCapacity: how many pieces of reservations, gaps between usable ranges and
-    ///     cuts through reservations may exist at once.
+    ///   - reservationCapacity: how many pieces of reservations, gaps between usable ranges, cuts
+    ///     through reservations and guard gaps may exist at once.
     ///   - magazine: how much is kept for reuse in front of the tree.
     ///   - metadata: how the memory for the space's own bookkeeping is had.
     /// - Complexity: O(k log k) in the number of ranges.
@@ -89,6 +97,9 @@ public struct IOVASpace: ~Copyable {
         freeBytes = 0
         usedBytes = 0
         quarantinedCount = 0
+        quarantinedBytes = 0
+        guardBytes = 0
+        guardGapCount = 0
         insert(.all, EntryTag(.unusable))
     }
 
@@ -116,6 +127,17 @@ public struct IOVASpace: ~Copyable {
 
     /// The bytes of live regions, saturated at 2^64-1: together they may hold all 2^64.
     public var usedByteCount: UInt64 { usedBytes == 0 && regionCount > 0 ? .max : usedBytes }
+
+    /// The bytes in quarantine, saturated at 2^64-1; their guard gaps are not among them.
+    public var quarantinedByteCount: UInt64 {
+        quarantinedBytes == 0 && quarantinedCount > 0 ? .max : quarantinedBytes
+    }
+
+    /// The number of quarantined regions.
+    public var quarantinedRegionCount: Int { quarantinedCount }
+
+    /// The bytes of all guard gaps: neither used nor free.
+    public var guardByteCount: UInt64 { guardBytes }
 
     /// The number of live regions.
     public var regionCount: Int { handles.count - magazine.count - quarantinedCount }
@@ -165,6 +187,9 @@ public struct IOVASpace: ~Copyable {
         case .quarantined:
             return IOVAEntry(
                 range: range, kind: .quarantined, handle: handles.handle(ofSlot: tag.payload))
+        case .guardGap:
+            return IOVAEntry(
+                range: range, kind: .guardGap, handle: handles.handle(ofSlot: tag.payload))
         case .reserved:
             let policy = ReservationPolicy(rawValue: tag.payload) ?? .guarded
             return IOVAEntry(range: range, kind: .reserved(policy), handle: nil)

@@ -4,20 +4,28 @@ public enum IOVASpaceError: Error, Hashable, Sendable {
     case badSize(byteCount: UInt64)
     /// An alignment that is not a power of two.
     case badAlignment(UInt64)
+    /// A `congruentTo` that is not a whole number of granules: no range starts there.
+    case badCongruence(UInt64, granule: UInt64)
+    /// The range with its guard gaps reaches past the ends of the address space.
+    case badGuardGaps(IOVAGuardGaps, byteCount: UInt64)
     /// A capacity that is not positive, or above 2^28.
     case badCapacity(Int)
     /// A range or address that is not made of whole granules.
     case misaligned(IOVARange, granule: UInt64)
-    /// No hole holds the request: proven, not guessed. `largestHole` is what would fit at that
-    /// alignment, anywhere in the space.
+    /// No hole holds the request, guard gaps included: proven, not guessed. `largestHole` is what
+    /// would fit at that alignment, anywhere in the space.
     case noSpace(byteCount: UInt64, alignment: UInt64, largestHole: UInt64)
     /// The range meets an entry that it may not meet.
     case overlap(IOVARange, with: IOVAEntry)
+    /// The range cannot be made usable, because a part of it is already: `met` is the first such
+    /// part.
+    case alreadyUsable(IOVARange, met: IOVARange)
     /// The range reaches outside the usable ranges.
     case unusable(IOVARange, with: IOVAEntry)
     /// The capacity that was stated at creation is used up.
     case capacityExhausted(regionCapacity: Int)
-    /// Reservations and ranges over them have used up the tree's entries.
+    /// Reservations, ranges over them and guard gaps have used up the tree's entries;
+    /// a larger `reservationCapacity` at creation has room for more.
     case entriesExhausted(entryCapacity: Int)
     /// The handle or address names no live region: freed already, or never handed out.
     case noSuchRegion
@@ -32,6 +40,12 @@ extension IOVASpaceError: CustomStringConvertible {
             "a range of \(count) bytes cannot be placed: ask for 1 byte to 2^64 less a granule"
         case .badAlignment(let alignment):
             "an alignment of \(alignment) is not a power of two"
+        case .badCongruence(let address, let granule):
+            "\(IOVA(address)) is not a whole number of granules of \(granule) bytes, so no range is"
+                + " congruent to it: round it to a granule, or use a smaller granule"
+        case .badGuardGaps(let gaps, let count):
+            "\(count) bytes with gaps of \(gaps.before) bytes before and \(gaps.behind) behind reach"
+                + " past the address space: ask for smaller gaps, or a place further from its end"
         case .badCapacity(let capacity):
             "a capacity of \(capacity) is not between 1 and 2^28"
         case .misaligned(let range, let granule):
@@ -40,12 +54,16 @@ extension IOVASpaceError: CustomStringConvertible {
             "no hole holds \(count) bytes aligned to \(alignment); the largest has \(largest)"
         case .overlap(let range, let entry):
             "\(range) overlaps \(entry.range), which is \(entry.kind)"
+        case .alreadyUsable(let range, let met):
+            "\(range) is usable already in \(met): add only what lies beside that, or withdraw it"
+                + " first"
         case .unusable(let range, let entry):
             "\(range) reaches outside the usable ranges, into \(entry.range)"
         case .capacityExhausted(let capacity):
             "all \(capacity) regions stated at creation are in use"
         case .entriesExhausted(let capacity):
-            "all \(capacity) entries of the tree are in use by regions and reservations"
+            "all \(capacity) entries of the tree are in use by regions, reservations and guard"
+                + " gaps"
         case .noSuchRegion:
             "no live region has this handle or address: it was freed, or never handed out"
         case .noSuchReservation(let range):

@@ -6,13 +6,17 @@ struct Reservation: Equatable {
 }
 
 extension [Reservation] {
-    /// How many of them meet `range`: an upper bound on the pieces of their union inside it is
-    /// twice that.
+    /// How many of them meet `range`.
     func count(overlapping range: IOVARange) -> Int {
         reduce(into: 0) { count, reservation in
             if reservation.range.overlaps(range) { count += 1 }
         }
     }
+
+    /// How many more entries there may be once an owned entry of `range` has been freed, at most:
+    /// the k reservations under it have 2k - 1 pieces at worst (one inside another, of the other
+    /// policy), and the entry itself goes.
+    func debt(over range: IOVARange) -> Int { Swift.max(0, 2 * (count(overlapping: range) - 1)) }
 
     /// The union inside `hole`, cut where the policy changes: guarded wins over placeable.
     ///

@@ -14,10 +14,25 @@ protocol Fuzzer {
 }
 
 extension Fuzzer {
+    static func order(_ random: inout SeededGenerator) -> IOVASearchOrder {
+        random.pick([.any, .any, .any, .lowest, .highest, .bestFit])
+    }
+
+    /// One time in three a gap before, behind, or both.
+    static func gaps(
+        _ random: inout SeededGenerator, byteCount: (inout SeededGenerator) -> UInt64
+    ) -> IOVAGuardGaps {
+        guard random.chance(oneIn: 3) else { return IOVAGuardGaps() }
+        return IOVAGuardGaps(
+            before: random.chance(oneIn: 2) ? byteCount(&random) : 0,
+            behind: random.chance(oneIn: 4) ? 0 : byteCount(&random))
+    }
+
     static var expectedOutcomes: [String] {
         [
-            "any", "lowest", "highest", "noSpace", "fixed", "fixed overlap", "fixed unusable",
-            "free",
+            "any", "lowest", "highest", "bestFit", "noSpace", "no best fit", "lowest with gaps",
+            "highest with gaps", "bestFit with gaps", "bad congruence", "fixed", "fixed with gaps",
+            "fixed overlap", "fixed unusable", "free",
             "free by address", "no region there", "stale handle", "quarantine", "release",
             "reserve", "reserve refused", "cancel", "no such reservation", "addUsable",
             "addUsable refused", "withdraw", "withdraw refused",

@@ -92,32 +92,42 @@ struct PageFuzz: Fuzzer {
             // Not always whole pages: the space rounds up.
             UInt64(1 + random.below(largest)) * granule - UInt64(random.below(2)) * (granule / 2)
         }
+        func gaps(_ random: inout SeededGenerator) -> IOVAGuardGaps {
+            // Up to two pages on each side, not always whole ones.
+            Self.gaps(&random) { Self.pageGap(&$0, granule) }
+        }
         func range(_ random: inout SeededGenerator) -> IOVARange {
             let first = random.below(64)
             return IOVARange(oracle.bytes(first...min(63, first + random.below(largest * 2))))
         }
         return weights.draw(&random, model) { random in
-            let order: IOVASearchOrder = random.pick([.any, .any, .any, .lowest, .highest])
+            let order = Self.order(&random)
             // Up to 2^63, which only address 0 or the middle of everything meets.
             let shift = random.chance(oneIn: 8) ? random.below(64) : random.below(6)
             let alignment =
                 shift >= 6 ? 1 << UInt64(shift) : min(granule << UInt64(shift), 1 << 63)
             let congruent =
                 random.chance(oneIn: 4) ? oracle.address(random.below(64)) : 0
+            let crooked = granule > 1 && random.chance(oneIn: 40) ? granule / 2 : 0
             let placement: IOVAPlacement =
                 random.chance(oneIn: 3) ? .within(range(&random), order) : .anywhere(order)
             return .allocate(
                 byteCount: size(&random), alignment: max(alignment, 1), placement,
-                congruentTo: congruent)
+                congruentTo: congruent + crooked, gaps: gaps(&random))
         } fixed: { random in
             .allocate(
                 byteCount: size(&random),
                 .fixed(
                     IOVA(oracle.address(random.below(64))),
-                    overReservations: random.chance(oneIn: 2)))
+                    overReservations: random.chance(oneIn: 2)), gaps: gaps(&random))
         } range: { random in
             range(&random)
         }
+    }
+
+    private static func pageGap(_ random: inout SeededGenerator, _ granule: UInt64) -> UInt64 {
+        let whole = granule * UInt64(random.below(3))
+        return whole > 0 && random.chance(oneIn: 2) ? whole - granule / 2 : whole
     }
 
     func address(
@@ -167,21 +177,30 @@ struct WideFuzz: Fuzzer {
         func size(_ random: inout SeededGenerator) -> UInt64 {
             min(max(Self.magnitude(&random, upTo: shift), 1), 0 &- granule)
         }
+        func gaps(_ random: inout SeededGenerator) -> IOVAGuardGaps {
+            Self.gaps(&random) {
+                min(Self.magnitude(&$0, upTo: shift), 0 &- granule)
+            }
+        }
+        func congruence(_ random: inout SeededGenerator) -> UInt64 {
+            if !random.chance(oneIn: 4) { return 0 }
+            return random.next() & ~(random.chance(oneIn: 8) ? 0 : granule - 1)
+        }
         return weights.draw(&random, model) { random in
-            let order: IOVASearchOrder = random.pick([.any, .any, .any, .lowest, .highest])
+            let order = Self.order(&random)
             let placement: IOVAPlacement =
                 random.chance(oneIn: 3)
                 ? .within(Self.range(&random, granule), order) : .anywhere(order)
             return .allocate(
                 byteCount: size(&random),
                 alignment: 1 << UInt64(random.below(random.chance(oneIn: 3) ? 64 : 31)), placement,
-                congruentTo: random.chance(oneIn: 4) ? random.next() : 0)
+                congruentTo: congruence(&random), gaps: gaps(&random))
         } fixed: { random in
             .allocate(
                 byteCount: size(&random),
                 .fixed(
                     Self.range(&random, granule).first,
-                    overReservations: random.chance(oneIn: 2)))
+                    overReservations: random.chance(oneIn: 2)), gaps: gaps(&random))
         } range: { random in
             Self.range(&random, granule)
         }

@@ -25,6 +25,12 @@ struct HostileFuzz: Fuzzer {
         func alignment(_ random: inout SeededGenerator) -> UInt64 {
             random.chance(oneIn: 8) ? number(&random) : 1 << UInt64(random.below(64))
         }
+        func gaps(_ random: inout SeededGenerator) -> IOVAGuardGaps {
+            Self.gaps(&random) { random in
+                random.chance(oneIn: 2)
+                    ? UInt64(1 + random.below(4)) : min(number(&random), 0 &- granule)
+            }
+        }
         func range(_ random: inout SeededGenerator) -> IOVARange {
             let (one, other) = (number(&random), number(&random))
             let (first, last) = (min(one, other), max(one, other))
@@ -33,16 +39,17 @@ struct HostileFuzz: Fuzzer {
                 : IOVARange(first: first & ~(granule - 1), last: last | (granule - 1))
         }
         return weights.draw(&random, model) { random in
-            let order: IOVASearchOrder = random.pick([.any, .any, .lowest, .highest])
+            let order = Self.order(&random)
             return .allocate(
                 byteCount: size(&random), alignment: alignment(&random),
                 random.chance(oneIn: 3) ? .within(range(&random), order) : .anywhere(order),
-                congruentTo: random.chance(oneIn: 3) ? number(&random) : 0)
+                congruentTo: random.chance(oneIn: 3) ? number(&random) : 0, gaps: gaps(&random))
         } fixed: { random in
             let first = number(&random) & ~(random.chance(oneIn: 6) ? 0 : granule - 1)
             return .allocate(
                 byteCount: size(&random), alignment: alignment(&random),
-                .fixed(IOVA(first), overReservations: random.chance(oneIn: 2)))
+                .fixed(IOVA(first), overReservations: random.chance(oneIn: 2)),
+                gaps: first % granule == 0 ? gaps(&random) : IOVAGuardGaps())
         } range: { random in
             range(&random)
         }

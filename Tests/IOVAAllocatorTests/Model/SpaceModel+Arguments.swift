@@ -5,7 +5,7 @@ extension SpaceModel {
     /// The refusal that an operation's arguments alone bring about; nil where it depends on more.
     func wrongArgument(_ operation: SpaceOperation) -> IOVASpaceError? {
         switch operation {
-        case .allocate(let byteCount, let alignment, let placement, _):
+        case .allocate(let byteCount, let alignment, let placement, _, _):
             let most = UInt128(1) << 64 - UInt128(granule)
             if byteCount == 0 || UInt128(byteCount) > most { return .badSize(byteCount: byteCount) }
             if alignment.nonzeroBitCount != 1 { return .badAlignment(alignment) }
@@ -38,10 +38,11 @@ extension SpaceModel {
         var seen: IOVASpaceError?
         do {
             switch operation {
-            case .allocate(let byteCount, let alignment, let placement, let congruentTo):
+            case .allocate(
+                let byteCount, let alignment, let placement, let congruentTo, let gaps):
                 _ = try space.allocate(
                     byteCount: byteCount, alignment: alignment, placement: placement,
-                    congruentTo: congruentTo)
+                    congruentTo: congruentTo, guardGaps: gaps)
             case .reserve(let range, let policy):
                 try space.reserve(range, fixedPlacement: policy)
             case .addUsable(let range):

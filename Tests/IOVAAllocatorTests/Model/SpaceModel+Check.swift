@@ -15,6 +15,7 @@ extension SpaceModel {
         let expectedHoles = oracle.holes()
         try require(holes == expectedHoles, "holes \(holes), expected \(expectedHoles)")
         try checkCounts(expected, expectedHoles)
+        try checkSnapshot(expected, expectedHoles)
     }
 
     private func checkCounts(
@@ -53,6 +54,7 @@ extension SpaceModel {
         var walked: [OracleEntry] = []
         space.forEachEntry(overlapping: IOVARange(range)) { walked.append(clipped($0)) }
         try require(walked == expected, "walk over \(IOVARange(range)): \(walked)")
+        try checkSpans(overlapping: IOVARange(range))
     }
 
     /// Live handles lead to their ranges, stale ones nowhere.

@@ -50,9 +50,10 @@ extension SpaceModel {
         } catch {
             if isExpectedExhaustion(error) { return }
             count("addUsable refused")
-            guard !isUnusable, case .overlap(range, _) = error else {
-                throw Mismatch("adding \(range): \(error)")
-            }
+            try require(
+                !isUnusable
+                    && error == .alreadyUsable(range, met: IOVARange(firstUsable(range.raw))),
+                "adding \(range): \(error)")
             return
         }
         count("addUsable")
@@ -83,9 +84,19 @@ extension SpaceModel {
         oracle.withdrawUsable(range.raw)
     }
 
+    /// The first part of a range that is not unusable.
+    private func firstUsable(_ range: ClosedRange<UInt64>) -> ClosedRange<UInt64> {
+        var first = range.lowerBound
+        for entry in oracle.entries(meeting: range) where entry.kind == .unusable {
+            if entry.first > first { return first...(entry.first - 1) }
+            first = entry.last + 1
+        }
+        return first...range.upperBound
+    }
+
     private func isRegion(_ kind: OracleKind) -> Bool {
         switch kind {
-        case .region, .quarantined: true
+        case .region, .quarantined, .gap: true
         case .placeable, .guarded, .unusable: false
         }
     }

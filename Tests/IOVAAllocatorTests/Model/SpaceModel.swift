@@ -40,8 +40,8 @@ struct SpaceModel<Oracle: SpaceOracle>: ~Copyable {
             return try expect(refusal, of: operation)
         }
         switch operation {
-        case .allocate(let byteCount, let alignment, let placement, let congruentTo):
-            try allocate(byteCount, alignment, placement, congruentTo)
+        case .allocate(let byteCount, let alignment, let placement, let congruentTo, let gaps):
+            try allocate(byteCount, alignment, placement, congruentTo, gaps)
         case .free(let handle):
             try free(handle)
         case .freeAt(let address):
@@ -73,11 +73,20 @@ struct SpaceModel<Oracle: SpaceOracle>: ~Copyable {
         return true
     }
 
-    mutating func record(_ allocation: IOVAAllocation) {
+    mutating func record(_ allocation: IOVAAllocation, _ gaps: IOVAGuardGaps) {
         nextID += 1
         ids[allocation.handle] = nextID
         live.append(allocation)
-        oracle.place(allocation.range.raw, id: nextID)
+        let range = allocation.range.raw
+        oracle.place(range, id: nextID, isGap: false)
+        if gaps.before > 0 {
+            let first = range.lowerBound - gaps.before
+            oracle.place(first...range.lowerBound - 1, id: nextID, isGap: true)
+        }
+        if gaps.behind > 0 {
+            let last = range.upperBound + gaps.behind
+            oracle.place((range.upperBound + 1)...last, id: nextID, isGap: true)
+        }
     }
 
     /// The region is gone from the space: so it goes here.
@@ -99,6 +108,7 @@ struct SpaceModel<Oracle: SpaceOracle>: ~Copyable {
         switch entry.kind {
         case .region: kind = .region(entry.handle.flatMap { ids[$0] } ?? -1)
         case .quarantined: kind = .quarantined(entry.handle.flatMap { ids[$0] } ?? -1)
+        case .guardGap: kind = .gap(entry.handle.flatMap { ids[$0] } ?? -1)
         case .reserved(.guarded): kind = .guarded
         case .reserved(.placeable): kind = .placeable
         case .unusable: kind = .unusable

@@ -4,7 +4,7 @@ import IOVAAllocator
 enum SpaceOperation {
     case allocate(
         byteCount: UInt64, alignment: UInt64 = 1, IOVAPlacement = .anywhere(.lowest),
-        congruentTo: UInt64 = 0)
+        congruentTo: UInt64 = 0, gaps: IOVAGuardGaps = IOVAGuardGaps())
     case free(IOVAHandle)
     case freeAt(IOVA)
     case quarantine(IOVAHandle)
