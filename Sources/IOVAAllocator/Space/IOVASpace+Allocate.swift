@@ -52,6 +52,7 @@ extension IOVASpace {
         }
         // The lowest and the highest are so among all that is free.
         if order != .any { flushMagazine() }
+        noteTightness()
         if let fit = try fit(request, order) { return hand(out: fit, request.byteCount) }
         if magazine.count > 0 {
             flushMagazine()

@@ -21,12 +21,12 @@ extension IOVASpace {
             handle: handle)
     }
 
-    /// Keeps a freed region's range for reuse, or answers nil where it is not worth it or the
-    /// magazine is full.
+    /// Keeps a freed region's range for reuse, or answers nil where it is not worth it, the
+    /// magazine is full, or it is this free's turn to pack the space.
     @inline(__always)
     mutating func keep(_ slot: UInt32) -> IOVARange? {
         let link = handles.link(ofSlot: slot)
-        guard link != 0 else { return nil }
+        guard link != 0, !magazine.isBypassDue() else { return nil }
         let index = Int(link &- 1)
         let size = RangeClass.byteCount(index, granuleShift: granuleShift)
         if !magazine.hasRoom(for: size) {
@@ -54,6 +54,7 @@ extension IOVASpace {
             magazine.count &+ most <= magazine.countLimit,
             magazine.hasRoom(for: size &* UInt64(most)), tree.hasRoom(for: most &+ restoreDebt)
         else { return nil }
+        noteTightness()
         guard let fit = tree.lowestFit(request) else { return nil }
         let behind = tree.leaf(fit.cursor.leaf).holeLast(fit.cursor.index) &- fit.address
         let fitting = behind / size &+ (behind % size == size &- 1 ? 1 : 0)
@@ -87,6 +88,12 @@ extension IOVASpace {
         return IOVAAllocation(
             range: IOVARange(first: fit.address, last: fit.address &+ (size &- 1)),
             handle: handed)
+    }
+
+    /// Tells the magazine how full the space is, whenever the tree is asked anyway.
+    @inline(__always)
+    mutating func noteTightness() {
+        magazine.isSpaceTight = freeBytes &+ magazine.byteCount < usedBytes
     }
 
     /// Gives half of a class back to the tree.
