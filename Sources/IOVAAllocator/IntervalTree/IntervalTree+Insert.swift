@@ -17,7 +17,7 @@ extension IntervalTree {
     mutating func insert(first: UInt64, last: UInt64, tag: EntryTag, behind cursor: Cursor) {
         var cursor = cursor
         if leaf(cursor.leaf).count == LeafNode.capacity {
-            splitLeaf(cursor.leaf, at: cursor.index)
+            makeRoom(cursor)
             cursor = locate(first)
         }
         let leaf = self.leaf(cursor.leaf)
@@ -30,6 +30,9 @@ extension IntervalTree {
         lowerMaxima(leaf, by: hole, total: total)
     }
 
+    /// A run takes what room a leaf has from here on, rather than that the leaf splits for it.
+    private static var leastRun: Int { 4 }
+
     /// Inserts regions of `size` bytes each, side by side from `first` on, inside the hole behind
     /// the entry at `cursor`: as many of `slots` as the leaf takes, at least one.
     ///
@@ -39,8 +42,8 @@ extension IntervalTree {
         first: UInt64, size: UInt64, slots: RunSlots, count wanted: Int, behind cursor: Cursor
     ) -> Int {
         var cursor = cursor
-        if leaf(cursor.leaf).count &+ wanted > LeafNode.capacity {
-            splitLeaf(cursor.leaf, at: cursor.index)
+        if LeafNode.capacity &- leaf(cursor.leaf).count < min(wanted, Self.leastRun) {
+            makeRoom(cursor)
             cursor = locate(first)
         }
         let leaf = self.leaf(cursor.leaf)
@@ -53,6 +56,11 @@ extension IntervalTree {
         count &+= added
         lowerMaxima(leaf, by: hole, total: leafTotal())
         return added
+    }
+
+    /// Makes the leaf of `cursor`, to which `path` leads, less full: afterwards `path` is void.
+    private mutating func makeRoom(_ cursor: Cursor) {
+        if !shareLeaf(cursor.leaf) { splitLeaf(cursor.leaf, at: cursor.index) }
     }
 
     /// Moves the upper half of the leaf at the end of `path` into a new one.

@@ -209,4 +209,36 @@ struct LeafNode {
         unsafe (tags + old).update(from: source.tags + from, count: moved)
         count = old + moved
     }
+
+    /// Moves the first `moved` entries behind those of the leaf before.
+    func giveFirst(_ moved: Int, to left: LeafNode) {
+        let old = left.count
+        let kept = count - moved
+        precondition(moved < count && old + moved <= LeafNode.capacity)
+        // With the first entry that stays: it is where the last hole of `left` ends from now on.
+        unsafe (left.firsts + old).update(from: firsts, count: moved + 1)
+        unsafe (left.lasts + old).update(from: lasts, count: moved)
+        unsafe (left.tags + old).update(from: tags, count: moved)
+        unsafe firsts.update(from: firsts + moved, count: kept + 1)
+        unsafe lasts.update(from: lasts + moved, count: kept)
+        unsafe tags.update(from: tags + moved, count: kept)
+        left.count = old + moved
+        count = kept
+    }
+
+    /// Moves the last `moved` entries before those of the next leaf.
+    func giveLast(_ moved: Int, to right: LeafNode) {
+        let old = right.count
+        let kept = count - moved
+        precondition(moved < count && old + moved <= LeafNode.capacity)
+        unsafe (right.firsts + moved).update(from: right.firsts, count: old + 1)
+        unsafe (right.lasts + moved).update(from: right.lasts, count: old)
+        unsafe (right.tags + moved).update(from: right.tags, count: old)
+        unsafe right.firsts.update(from: firsts + kept, count: moved)
+        unsafe right.lasts.update(from: lasts + kept, count: moved)
+        unsafe right.tags.update(from: tags + kept, count: moved)
+        right.count = old + moved
+        // What was the first of the moved entries stays behind as `end`.
+        count = kept
+    }
 }
