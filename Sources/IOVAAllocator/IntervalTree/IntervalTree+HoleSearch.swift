@@ -99,7 +99,10 @@ extension IntervalTree {
                 node = inner.child(slot)
                 level &-= 1
             }
-            if level == 0, let fit = scanLowest(request, leaf: node, from: 0) { return fit }
+            if level == 0 {
+                warmIfCold(node)
+                if let fit = scanLowest(request, leaf: node, from: 0) { return fit }
+            }
             // Long enough but not aligned, or behind the window: the next candidate to the right.
             guard let next = advance(request, holeClass, above: level, top: top) else { return nil }
             node = next.node
