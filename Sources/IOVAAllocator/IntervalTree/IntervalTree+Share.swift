@@ -4,22 +4,21 @@
 // Literature: the B*-tree of Knuth, "The Art of Computer Programming", volume 3, 6.2.4.
 
 extension IntervalTree {
-    /// A neighbour takes entries while it holds no more than this; fewer moves at a time would not
-    /// pay for themselves.
-    private static var sharingMaximum: Int { 24 }
+    /// Fewer entries moved at a time would not pay for themselves.
+    private static var leastShare: Int { 3 }
 
-    /// Moves entries of the full leaf at the end of `path` to the neighbour under the same parent
-    /// that holds fewer, so that both have room.
+    /// Moves entries of the leaf at the end of `path` to the neighbour under the same parent that
+    /// holds fewer, so that both hold about the same.
     ///
-    /// - Returns: false where neither neighbour has room.
+    /// - Returns: false where neither neighbour holds enough less.
     mutating func shareLeaf(_ link: UInt32) -> Bool {
         guard height > 0 else { return false }
         let parent = inner(path.node(1))
         let slot = path.slot(1)
         let before = slot > 0 ? leaf(parent.child(slot - 1)).count : .max
         let behind = slot + 1 < parent.count ? leaf(parent.child(slot + 1)).count : .max
-        guard min(before, behind) <= Self.sharingMaximum else { return false }
         let leaf = self.leaf(link)
+        guard leaf.count - min(before, behind) >= 2 * Self.leastShare else { return false }
         if before <= behind {
             let left = self.leaf(parent.child(slot - 1))
             leaf.giveFirst((leaf.count - before) / 2, to: left)
