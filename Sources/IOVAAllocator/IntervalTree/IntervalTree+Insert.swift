@@ -60,7 +60,9 @@ extension IntervalTree {
 
     /// Makes the leaf of `cursor`, to which `path` leads, less full: afterwards `path` is void.
     private mutating func makeRoom(_ cursor: Cursor, forRun isRun: Bool) {
-        if !shareLeaf(cursor.leaf) { splitLeaf(cursor.leaf, at: cursor.index, forRun: isRun) }
+        let hasShared =
+            isRun ? shareLeaf(cursor, roomFor: Self.leastRun) : shareLeaf(cursor.leaf)
+        if !hasShared { splitLeaf(cursor.leaf, at: cursor.index, forRun: isRun) }
     }
 
     /// Moves about the upper half of the leaf at the end of `path` into a new one.

@@ -13,22 +13,54 @@ extension IntervalTree {
     /// - Returns: false where neither neighbour holds enough less.
     mutating func shareLeaf(_ link: UInt32) -> Bool {
         guard height > 0 else { return false }
+        let (before, behind) = neighbourCounts()
+        let leaf = self.leaf(link)
+        let moved = (leaf.count - min(before, behind)) / 2
+        guard moved >= Self.leastShare else { return false }
+        give(moved, of: leaf, before: before <= behind)
+        return true
+    }
+
+    /// As `shareLeaf`, for a run that goes behind the entry at `cursor`: fills a neighbour with
+    /// what lies on its side of that hole, and leaves the room to the run and to what follows it.
+    ///
+    /// - Returns: false where that makes room for fewer than `wanted` entries.
+    mutating func shareLeaf(_ cursor: Cursor, roomFor wanted: Int) -> Bool {
+        guard height > 0 else { return false }
+        let (before, behind) = neighbourCounts()
+        let leaf = self.leaf(cursor.leaf)
+        let toLeft = min(LeafNode.capacity - min(before, LeafNode.capacity), cursor.index)
+        let toRight = min(
+            LeafNode.capacity - min(behind, LeafNode.capacity), leaf.count - 1 - cursor.index)
+        let moved = max(toLeft, toRight)
+        guard LeafNode.capacity - leaf.count + moved >= wanted else { return false }
+        give(moved, of: leaf, before: toLeft >= toRight)
+        return true
+    }
+
+    /// The entries of the leaves before and behind the one at the end of `path`, under the same
+    /// parent; `.max` where there is none.
+    private func neighbourCounts() -> (before: Int, behind: Int) {
         let parent = inner(path.node(1))
         let slot = path.slot(1)
-        let before = slot > 0 ? leaf(parent.child(slot - 1)).count : .max
-        let behind = slot + 1 < parent.count ? leaf(parent.child(slot + 1)).count : .max
-        let leaf = self.leaf(link)
-        guard leaf.count - min(before, behind) >= 2 * Self.leastShare else { return false }
-        if before <= behind {
+        return (
+            slot > 0 ? leaf(parent.child(slot - 1)).count : .max,
+            slot + 1 < parent.count ? leaf(parent.child(slot + 1)).count : .max
+        )
+    }
+
+    private func give(_ moved: Int, of leaf: LeafNode, before isBefore: Bool) {
+        let parent = inner(path.node(1))
+        let slot = path.slot(1)
+        if isBefore {
             let left = self.leaf(parent.child(slot - 1))
-            leaf.giveFirst((leaf.count - before) / 2, to: left)
+            leaf.giveFirst(moved, to: left)
             settle(slot - 1, parent, left, leaf)
         } else {
             let right = self.leaf(parent.child(slot + 1))
-            leaf.giveLast((leaf.count - behind) / 2, to: right)
+            leaf.giveLast(moved, to: right)
             settle(slot, parent, leaf, right)
         }
-        return true
     }
 
     /// Entries have moved between the leaves at `slot` and behind it: their holes are under the
