@@ -50,6 +50,41 @@ import Testing
         return Double(end - base + 1) / Double(bytes)
     }
 
+    @Test("a tree of refills keeps its invariants, and its metadata stays small")
+    func refillsOfManySizes() throws {
+        let seed = TestKnobs.seed(0x7ee5)
+        print("seed \(seed): replay with VDPA_SEED=\(seed)")
+        var random = SeededGenerator(seed: seed)
+        let count = 20_000
+        var space = try IOVASpace(
+            usable: [IOVARange(first: 4096, last: (1 << 46) - 1)], regionCapacity: count)
+        var live: [IOVAAllocation] = []
+        func check(_ moment: String) throws {
+            guard let problem = space.invariantViolation() else { return }
+            throw Mismatch("VDPA_SEED=\(seed), \(moment): \(problem)")
+        }
+        while live.count < count {
+            live.append(try Self.allocate(&space, Self.size(&random)))
+            if live.count % 2_000 == 0 { try check("filled to \(live.count)") }
+        }
+        // 16 bytes of handle, and leaves of 20 bytes an entry that are four fifths full.
+        #expect(space.metadataByteCount <= 48 * count)
+        for step in 0..<8 {
+            // Waves, so that leaves join as well as split; and refills into the holes they leave.
+            for _ in 0..<count / 3 {
+                try space.free(live.remove(at: random.below(live.count)).handle)
+            }
+            try check("wave \(step), freed")
+            if step % 2 == 1 { space.flushMagazine() }
+            try check("wave \(step), flushed")
+            while live.count < count {
+                live.append(try Self.allocate(&space, Self.size(&random)))
+            }
+            try check("wave \(step), filled")
+        }
+        #expect(space.regionCount == count)
+    }
+
     private static func allocate(
         _ space: inout IOVASpace, _ size: UInt64
     ) throws(IOVASpaceError) -> IOVAAllocation {
