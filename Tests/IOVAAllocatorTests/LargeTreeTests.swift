@@ -116,6 +116,33 @@ import Testing
         #expect(thin.space.invariantViolation() == nil)
     }
 
+    /// A leaf that is full splits near its end where the insertion goes there. Whoever goes on to
+    /// fill the same leaf from the middle, and then behind its last entry, would leave a leaf behind
+    /// for every third entry, if a leaf split before its neighbour is full.
+    @Test("however entries come, all regions stated at creation find room")
+    func splitsAtOneLeafsEnd() throws {
+        let capacity = 3_000
+        var space = try IOVASpace(
+            usable: [.all], regionCapacity: capacity, reservationCapacity: 0, magazine: .off)
+        func place(_ page: UInt64) throws {
+            _ = try space.allocate(byteCount: 4096, placement: .fixed(IOVA(page * 4096)))
+        }
+        // The pages of the first leaf's regions: 30, and the sentinel before them.
+        var first = (1...30 as ClosedRange<UInt64>).map { $0 << 20 }
+        for page in first { try place(page) }
+        while space.regionCount < capacity {
+            try place(try #require(first.last) + 1)
+            first.removeLast(2)
+            for _ in 0..<2 where space.regionCount < capacity {
+                let gaps = first.indices.dropLast().map { first[$0 + 1] - first[$0] }
+                let index = try #require(gaps.indices.max { gaps[$0] < gaps[$1] })
+                try place(first[index + 1] - 2)
+                first.insert(first[index + 1] - 2, at: index + 1)
+            }
+        }
+        #expect(space.invariantViolation() == nil)
+    }
+
     @Test("emptying thin leaves, the first of their parents too, keeps the keys above right")
     func emptiedLeaves() throws {
         var thin = ThinLeaves(

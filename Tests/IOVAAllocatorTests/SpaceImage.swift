@@ -52,10 +52,16 @@ struct SpaceImage: Hashable {
     }
 
     private mutating func add(_ magazine: borrowing RangeMagazine) {
-        words += [UInt64(magazine.count), magazine.byteCount, magazine.byteLimit]
-        for index in 0..<RangeClass.count where magazine.head(index) != .max {
+        words += [
+            UInt64(magazine.count), magazine.byteCount, magazine.byteLimit,
+            UInt64(magazine.hand), UInt64(magazine.round), magazine.isSpaceTight ? 1 : 0,
+            UInt64(magazine.freesSinceBypass),
+        ]
+        for index in 0..<RangeClass.count
+        where magazine.head(index) != .max || magazine.round(index) > 0 {
             words += [
                 UInt64(index), UInt64(magazine.head(index)), UInt64(magazine.count(index)),
+                UInt64(magazine.round(index)),
             ]
         }
     }

@@ -78,9 +78,17 @@ struct InnerNode {
         if new >= total { return new }
         if old < total { return total }
         let values = unsafe column(offset)
-        var best: UInt64 = 0
-        for slot in 0..<count { best = unsafe max(best, values[slot]) }
-        return best
+        // Two maxima at a time, since each waits for the one before it.
+        var (even, odd): (UInt64, UInt64) = (0, 0)
+        let count = self.count
+        var slot = 0
+        while slot &+ 1 < count {
+            even = unsafe max(even, values[slot])
+            odd = unsafe max(odd, values[slot &+ 1])
+            slot &+= 2
+        }
+        if slot < count { even = unsafe max(even, values[slot]) }
+        return max(even, odd)
     }
 
     /// The last child whose first address is at or before `address`.

@@ -99,7 +99,10 @@ extension IntervalTree {
                 node = inner.child(slot)
                 level &-= 1
             }
-            if level == 0, let fit = scanLowest(request, leaf: node, from: 0) { return fit }
+            if level == 0 {
+                warmIfCold(node)
+                if let fit = scanLowest(request, leaf: node, from: 0) { return fit }
+            }
             // Long enough but not aligned, or behind the window: the next candidate to the right.
             guard let next = advance(request, holeClass, above: level, top: top) else { return nil }
             node = next.node
@@ -129,17 +132,14 @@ extension IntervalTree {
     @inline(__always)
     private func scanLowest(_ request: HoleRequest, leaf link: UInt32, from: Int) -> Fit? {
         let leaf = self.leaf(link)
-        let count = leaf.count
-        var index = from
-        while index < count {
-            if leaf.holeLength(index) >= request.byteCount {
-                if let address = request.lowestFit(
-                    holeFirst: leaf.holeFirst(index), holeLast: leaf.holeLast(index))
-                {
-                    return Fit(address: address, cursor: Cursor(leaf: link, index: index))
-                }
+        var from = from
+        while let index = leaf.firstHole(from: from, atLeast: request.byteCount) {
+            if let address = request.lowestFit(
+                holeFirst: leaf.holeFirst(index), holeLast: leaf.holeLast(index))
+            {
+                return Fit(address: address, cursor: Cursor(leaf: link, index: index))
             }
-            index &+= 1
+            from = index &+ 1
         }
         return nil
     }

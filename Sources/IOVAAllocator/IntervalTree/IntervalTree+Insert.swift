@@ -17,7 +17,7 @@ extension IntervalTree {
     mutating func insert(first: UInt64, last: UInt64, tag: EntryTag, behind cursor: Cursor) {
         var cursor = cursor
         if leaf(cursor.leaf).count == LeafNode.capacity {
-            splitLeaf(cursor.leaf, at: cursor.index)
+            makeRoom(cursor, forRun: false)
             cursor = locate(first)
         }
         let leaf = self.leaf(cursor.leaf)
@@ -30,6 +30,9 @@ extension IntervalTree {
         lowerMaxima(leaf, by: hole, total: total)
     }
 
+    /// A run takes what room a leaf has from here on, rather than that the leaf splits for it.
+    private static var leastRun: Int { 8 }
+
     /// Inserts regions of `size` bytes each, side by side from `first` on, inside the hole behind
     /// the entry at `cursor`: as many of `slots` as the leaf takes, at least one.
     ///
@@ -39,8 +42,8 @@ extension IntervalTree {
         first: UInt64, size: UInt64, slots: RunSlots, count wanted: Int, behind cursor: Cursor
     ) -> Int {
         var cursor = cursor
-        if leaf(cursor.leaf).count &+ wanted > LeafNode.capacity {
-            splitLeaf(cursor.leaf, at: cursor.index)
+        if LeafNode.capacity &- leaf(cursor.leaf).count < min(wanted, Self.leastRun) {
+            makeRoom(cursor, forRun: true)
             cursor = locate(first)
         }
         let leaf = self.leaf(cursor.leaf)
@@ -55,16 +58,29 @@ extension IntervalTree {
         return added
     }
 
-    /// Moves the upper half of the leaf at the end of `path` into a new one.
+    /// Makes the leaf of `cursor`, to which `path` leads, less full: afterwards `path` is void.
+    private mutating func makeRoom(_ cursor: Cursor, forRun isRun: Bool) {
+        let hasShared =
+            isRun ? shareLeaf(cursor, roomFor: Self.leastRun) : shareLeaf(cursor.leaf)
+        if !hasShared { splitLeaf(cursor.leaf, at: cursor.index, forRun: isRun) }
+    }
+
+    /// Moves about the upper half of the leaf at the end of `path` into a new one.
     ///
     /// Where the insertion that asks for it goes to the leaf's end, only the last few entries move:
-    /// a space that fills from below leaves full leaves behind, not half-full ones.
-    private mutating func splitLeaf(_ link: UInt32, at index: Int) {
+    /// a space that fills from below leaves full leaves behind, not half-full ones. For a run, with
+    /// more to come behind it, the split lies beside the hole, so that the part that gets them is
+    /// the smaller one.
+    private mutating func splitLeaf(_ link: UInt32, at index: Int, forRun isRun: Bool) {
         let newLink = leaves.take()
         let left = leaf(link)
         let right = leaf(newLink)
-        let isAtEnd = index &+ 2 >= left.count
-        let middle = isAtEnd ? left.count &- 2 : left.count / 2 + 1
+        var middle = left.count / 2 + 1
+        if index &+ 2 >= left.count {
+            middle = left.count &- 2
+        } else if isRun {
+            middle = index < middle ? max(index &+ 1, 8) : min(index, left.count &- 8)
+        }
         right.count = 0
         right.append(from: left, startingAt: middle)
         left.count = middle

@@ -35,6 +35,11 @@ struct IntervalTree: ~Copyable {
     /// A second path, for the leaf before the one that `path` leads to.
     var sidePath: TreePath
 
+    /// Keeps the compiler from dropping loads that are made for the cache's sake.
+    private var warmth: UInt64 = 0
+    /// From about this many entries on, the leaf of a random address is in no near cache.
+    private static var coldCount: Int { 1 << 14 }
+
     /// A node that falls below this many entries looks for a neighbour to merge with.
     static var mergeThreshold: Int { 12 }
     /// Two nodes merge when together they hold no more than this: a little room, so that the next
@@ -109,6 +114,13 @@ struct IntervalTree: ~Copyable {
         leaf(leafLink(of: address)).warm()
     }
 
+    /// Asks for all lines of a leaf that is about to change, so that their misses overlap instead
+    /// of following each other as the search and the shifting come to them.
+    @inline(__always)
+    mutating func warmIfCold(_ link: UInt32) {
+        if count > Self.coldCount { warmth = leaf(link).warm() }
+    }
+
     /// As `find`, and leaves the way down in `path`.
     @inline(__always)
     mutating func locate(_ address: UInt64) -> Cursor {
@@ -121,6 +133,7 @@ struct IntervalTree: ~Copyable {
             node = inner.child(slot)
             level &-= 1
         }
+        warmIfCold(node)
         return Cursor(leaf: node, index: leaf(node).index(of: address))
     }
 

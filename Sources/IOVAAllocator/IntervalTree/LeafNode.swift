@@ -106,13 +106,15 @@ struct LeafNode {
 
     /// The bytes of hole `index`, saturated at 2^64-1.
     @inline(__always)
-    func holeLength(_ index: Int) -> UInt64 {
-        let next = unsafe firsts[index &+ 1]
-        let length = unsafe next &- lasts[index] &- 1
-        // Only the hole of an empty 2^64-byte space wraps to 0 while it is not empty.
-        if length == 0, next == 0, index &+ 1 == count, tag(index).kind == .sentinel { return .max }
-        return length
-    }
+    func holeLength(_ index: Int) -> UInt64 { isEmptySpace ? .max : length(index) }
+
+    /// Whether the leaf's one hole is all of [0, 2^64-1], whose length wraps to 0.
+    @inline(__always)
+    private var isEmptySpace: Bool { count == 1 && end == 0 && tag(0).kind == .sentinel }
+
+    /// As `holeLength`, where the space is not empty.
+    @inline(__always)
+    private func length(_ index: Int) -> UInt64 { unsafe firsts[index &+ 1] &- lasts[index] &- 1 }
 
     @inline(__always)
     func holeMaxima(_ index: Int) -> HoleMaxima {
@@ -124,10 +126,13 @@ struct LeafNode {
     /// From the end, where the largest hole of a space that fills from below lies: no class of a
     /// hole exceeds its length, so that most holes cost one comparison.
     func maxima() -> HoleMaxima {
+        if isEmptySpace { return holeMaxima(0) }
         var result = HoleMaxima.none
         for index in stride(from: count &- 1, through: 0, by: -1) {
-            let length = holeLength(index)
-            if length > result.giant { result.raise(to: holeMaxima(index)) }
+            let length = length(index)
+            if length > result.giant {
+                result.raise(to: HoleMaxima(holeAt: holeFirst(index), length: length))
+            }
         }
         return result
     }
@@ -135,8 +140,9 @@ struct LeafNode {
     /// The maxima after `hole`, or part of it, has gone, where they were `total` before.
     @inline(__always)
     func maxima(without hole: HoleMaxima, total: HoleMaxima) -> HoleMaxima {
+        if isEmptySpace { return holeMaxima(0) }
         var result = total
-        if hole.page >= total.page { result.page = largest(alignment: 1) }
+        if hole.page >= total.page { result.page = largest() }
         if hole.huge >= total.huge, total.huge > 0 {
             result.huge = largest(alignment: HoleMaxima.hugeAlignment)
         }
@@ -146,17 +152,45 @@ struct LeafNode {
         return result
     }
 
+    /// The largest hole. Two maxima at a time, since each waits for the one before it.
+    @inline(__always)
+    private func largest() -> UInt64 {
+        var (even, odd): (UInt64, UInt64) = (0, 0)
+        let count = self.count
+        var index = 0
+        while index &+ 1 < count {
+            even = max(even, length(index))
+            odd = max(odd, length(index &+ 1))
+            index &+= 2
+        }
+        if index < count { even = max(even, length(index)) }
+        return max(even, odd)
+    }
+
     /// The largest hole from its first address on that is a multiple of the alignment.
     @inline(__always)
     private func largest(alignment: UInt64) -> UInt64 {
         var best: UInt64 = 0
         for index in stride(from: count &- 1, through: 0, by: -1) {
-            let length = holeLength(index)
+            let length = length(index)
             guard length > best else { continue }
             let pad = (0 &- holeFirst(index)) & (alignment &- 1)
             if length > pad { best = max(best, length &- pad) }
         }
         return best
+    }
+
+    /// The first hole from `start` on of at least `byteCount` bytes, or nil.
+    @inline(__always)
+    func firstHole(from start: Int, atLeast byteCount: UInt64) -> Int? {
+        if isEmptySpace { return start == 0 ? 0 : nil }
+        let count = self.count
+        var index = start
+        while index < count {
+            if length(index) >= byteCount { return index }
+            index &+= 1
+        }
+        return nil
     }
 
     /// Puts an entry at `index`, moving later ones up. The leaf is not full.
@@ -208,5 +242,37 @@ struct LeafNode {
         unsafe (lasts + old).update(from: source.lasts + from, count: moved)
         unsafe (tags + old).update(from: source.tags + from, count: moved)
         count = old + moved
+    }
+
+    /// Moves the first `moved` entries behind those of the leaf before.
+    func giveFirst(_ moved: Int, to left: LeafNode) {
+        let old = left.count
+        let kept = count - moved
+        precondition(moved < count && old + moved <= LeafNode.capacity)
+        // With the first entry that stays: it is where the last hole of `left` ends from now on.
+        unsafe (left.firsts + old).update(from: firsts, count: moved + 1)
+        unsafe (left.lasts + old).update(from: lasts, count: moved)
+        unsafe (left.tags + old).update(from: tags, count: moved)
+        unsafe firsts.update(from: firsts + moved, count: kept + 1)
+        unsafe lasts.update(from: lasts + moved, count: kept)
+        unsafe tags.update(from: tags + moved, count: kept)
+        left.count = old + moved
+        count = kept
+    }
+
+    /// Moves the last `moved` entries before those of the next leaf.
+    func giveLast(_ moved: Int, to right: LeafNode) {
+        let old = right.count
+        let kept = count - moved
+        precondition(moved < count && old + moved <= LeafNode.capacity)
+        unsafe (right.firsts + moved).update(from: right.firsts, count: old + 1)
+        unsafe (right.lasts + moved).update(from: right.lasts, count: old)
+        unsafe (right.tags + moved).update(from: right.tags, count: old)
+        unsafe right.firsts.update(from: firsts + kept, count: moved)
+        unsafe right.lasts.update(from: lasts + kept, count: moved)
+        unsafe right.tags.update(from: tags + kept, count: moved)
+        right.count = old + moved
+        // What was the first of the moved entries stays behind as `end`.
+        count = kept
     }
 }

@@ -46,14 +46,23 @@ struct RangeMagazine: ~Copyable {
     /// Keeps the compiler from dropping loads that are made for the cache's sake.
     private var warmth: UInt64 = 0
     /// Where the last look for a stale class ended, and how often it has passed all of them.
-    private var hand = 0
-    private var round: UInt16 = 0
+    private(set) var hand = 0
+    private(set) var round: UInt16 = 0
     let countLimit: Int
     let classLimit: UInt32
     /// How many small ranges are taken from the tree at once when there are none of a size; half
     /// as many from 2 MiB on.
     let refillCount: Int
     var byteLimit: UInt64
+    /// Whether the space is more than half full, so that where regions lie matters.
+    var isSpaceTight = false
+    private(set) var freesSinceBypass = 0
+    /// While space is tight, one free in so many goes past the magazine: its hole closes with its
+    /// neighbours, and the next region of that size goes to the lowest hole. Exact reuse alone
+    /// keeps every region where the first one of its size happened to lie, and the holes between
+    /// them too small for the large sizes for ever; a few percent of the tree's own traffic packs
+    /// regions as closely as the tree alone does. The more regions, the less one of them matters.
+    private let bypassPeriod: Int
 
     init(_ limits: IOVAMagazineLimits) {
         unsafe lists = .allocate(capacity: RangeClass.count)
@@ -63,6 +72,7 @@ struct RangeMagazine: ~Copyable {
         countLimit = limits.rangesPerSize > 0 ? limits.ranges : 0
         classLimit = UInt32(UInt16(clamping: limits.rangesPerSize))
         byteLimit = limits.byteCount ?? 0
+        bypassPeriod = min(max(limits.ranges / 16, 32), 1024)
         refillCount = limits.ranges < 2048 ? 8 : 16
     }
 
@@ -75,8 +85,21 @@ struct RangeMagazine: ~Copyable {
     @inline(__always)
     func count(_ index: Int) -> UInt32 { UInt32(unsafe lists[index].count) }
 
+    /// The round in which a range of the class was last asked for.
+    func round(_ index: Int) -> UInt16 { unsafe lists[index].round }
+
     @inline(__always)
     mutating func noteWarmth(_ loaded: UInt64) { warmth = loaded }
+
+    /// Whether a free is one of those that go past the magazine.
+    @inline(__always)
+    mutating func isBypassDue() -> Bool {
+        guard isSpaceTight else { return false }
+        freesSinceBypass &+= 1
+        guard freesSinceBypass >= bypassPeriod else { return false }
+        freesSinceBypass = 0
+        return true
+    }
 
     /// Whether one more range fits by the limits of the whole magazine.
     @inline(__always)

@@ -72,6 +72,7 @@ extension IOVASpace {
     ) throws(IOVASpaceError) -> IntervalTree.Fit {
         // The lowest, the highest and the best are so among all that is free.
         if order != .any { flushMagazine() }
+        noteTightness()
         if let fit = try fit(request, order, entries) { return fit }
         if magazine.count > 0 {
             flushMagazine()

@@ -21,12 +21,12 @@ extension IOVASpace {
             handle: handle)
     }
 
-    /// Keeps a freed region's range for reuse, or answers nil where it is not worth it or the
-    /// magazine is full.
+    /// Keeps a freed region's range for reuse, or answers nil where it is not worth it, the
+    /// magazine is full, or it is this free's turn to pack the space.
     @inline(__always)
     mutating func keep(_ slot: UInt32) -> IOVARange? {
         let link = handles.link(ofSlot: slot)
-        guard link != 0 else { return nil }
+        guard link != 0, !magazine.isBypassDue() else { return nil }
         let index = Int(link &- 1)
         let size = RangeClass.byteCount(index, granuleShift: granuleShift)
         if !magazine.hasRoom(for: size), !makeRoom(index, size) { return nil }
@@ -53,6 +53,7 @@ extension IOVASpace {
             most <= magazine.countLimit, makeRoom(ranges: most),
             magazine.hasRoom(for: size &* UInt64(most)), tree.hasRoom(for: most &+ restoreDebt)
         else { return nil }
+        noteTightness()
         guard let fit = tree.lowestFit(request) else { return nil }
         let behind = tree.leaf(fit.cursor.leaf).holeLast(fit.cursor.index) &- fit.address
         // `behind` is a byte short of the hole, whose size may be 2^64: cut first, then add the
@@ -112,6 +113,12 @@ extension IOVASpace {
         guard magazine.count(index) >= most else { return false }
         evict(index, most)
         return true
+    }
+
+    /// Tells the magazine how full the space is, whenever the tree is asked anyway.
+    @inline(__always)
+    mutating func noteTightness() {
+        magazine.isSpaceTight = freeBytes &+ magazine.byteCount < usedBytes
     }
 
     private mutating func evict(_ index: Int, _ number: UInt32) {
