@@ -39,7 +39,7 @@ extension IOVASpace {
     /// - Parameter guardGaps: the gaps; where both are nothing this is `allocate` without them. The
     ///   other parameters are as there, and are about the range alone.
     /// - Throws: as there, with the bytes of the gaps counted in `.noSpace`; `.badGuardGaps` where
-    ///   range and gaps together reach past the address space.
+    ///   range and gaps together reach past the address space, or are 2^64 bytes.
     /// - Complexity: as there; O(n) at worst with a gap before the range and an alignment above the
     ///   granule, for which holes that are long enough are looked at one by one.
     public mutating func allocate(

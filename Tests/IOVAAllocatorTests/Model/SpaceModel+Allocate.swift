@@ -63,7 +63,8 @@ extension SpaceModel {
         }
         let (low, isBelow) = first.rawValue.subtractingReportingOverflow(gaps.before)
         let (high, isAbove) = placed.last.rawValue.addingReportingOverflow(gaps.behind)
-        if isBelow || isAbove {
+        let whole = UInt128(size) + UInt128(gaps.before) + UInt128(gaps.behind)
+        if isBelow || isAbove || whole >= UInt128(1) << 64 {
             count("fixed gaps wrap")
             // As asked for where the sum wraps, rounded where it is the place that does not hold it.
             if case .failure(.badGuardGaps(let named, _)) = result {
