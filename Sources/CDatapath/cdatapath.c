@@ -1,8 +1,9 @@
-#define _GNU_SOURCE /* PTHREAD_MUTEX_ADAPTIVE_NP */
+#define _GNU_SOURCE /* for PTHREAD_MUTEX_ADAPTIVE_NP */
 #include "cdatapath_atomics.h"
 #include "cdatapath_mutex.h"
 #include "cdatapath_threads.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 
@@ -80,16 +81,23 @@ void cdp_gate_wait(uint32_t *gate)
 	}
 }
 
-/* None of these fails for a mutex that is initialised and used rightly: anything else is a bug of
- * ours, and going on would corrupt the space. */
+struct cdp_mutex {
+	_Alignas(128) pthread_mutex_t mutex;
+};
+
+/* None of these fails for a mutex that is used rightly: anything else is a bug of ours, and going
+ * on would corrupt what it protects. */
 static void require(int error)
 {
 	if (error)
 		abort();
 }
 
-void cdp_mutex_init(cdp_mutex *mutex)
+cdp_mutex *cdp_mutex_create(void)
 {
+	cdp_mutex *mutex = aligned_alloc(_Alignof(cdp_mutex), sizeof(cdp_mutex));
+	if (!mutex)
+		abort();
 	pthread_mutexattr_t attributes;
 	require(pthread_mutexattr_init(&attributes));
 #ifdef PTHREAD_MUTEX_ADAPTIVE_NP
@@ -98,11 +106,13 @@ void cdp_mutex_init(cdp_mutex *mutex)
 #endif
 	require(pthread_mutex_init(&mutex->mutex, &attributes));
 	pthread_mutexattr_destroy(&attributes);
+	return mutex;
 }
 
 void cdp_mutex_destroy(cdp_mutex *mutex)
 {
-	pthread_mutex_destroy(&mutex->mutex);
+	require(pthread_mutex_destroy(&mutex->mutex));
+	free(mutex);
 }
 
 void cdp_mutex_lock(cdp_mutex *mutex)

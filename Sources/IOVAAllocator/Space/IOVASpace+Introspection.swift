@@ -45,7 +45,7 @@ extension IOVASpace {
     /// All holes in address order: what is free, and as large as it goes.
     /// - Complexity: O(n).
     public func forEachHole(_ body: (IOVARange) -> Void) {
-        guard magazine.count > 0 else { return forEachHole(overlapping: .all, body) }
+        guard cachedCount > 0 else { return forEachHole(overlapping: .all, body) }
         // Cached ranges join the holes around them.
         var first: UInt64 = 0
         var cursor = tree.next(after: tree.firstCursor)
@@ -84,7 +84,7 @@ extension IOVASpace {
     public func largestHole(alignment: UInt64 = 4096) -> UInt64 {
         precondition(alignment.nonzeroBitCount == 1, "an alignment is a power of two")
         let mask = ~(granule - 1)
-        if magazine.count == 0 {
+        if cachedCount == 0 {
             if alignment <= granule { return tree.rootMaxima.page & mask }
             if alignment == HoleMaxima.hugeAlignment { return tree.rootMaxima.huge & mask }
             if alignment == HoleMaxima.giantAlignment { return tree.rootMaxima.giant & mask }
@@ -114,15 +114,17 @@ extension IOVASpace {
         if let problem = tree.invariantViolation() { return problem }
         var free: UInt64 = 0
         forEachHole { hole in free &+= hole.last.rawValue &- hole.first.rawValue &+ 1 }
-        if free != freeBytes &+ magazine.byteCount {
-            return "\(free) free bytes, counted \(freeBytes) and \(magazine.byteCount) cached"
+        if free != freeBytes &+ cachedByteCount {
+            return "\(free) free bytes, counted \(freeBytes) and \(cachedByteCount) cached"
         }
         if let problem = magazineViolation() { return problem }
         if tree.count + restoreDebt > tree.entryCapacity { return "frees may find no entries" }
         var check = SpaceCheck()
         forEachEntry { entry in check.visit(entry, handles, reservations) }
         if let problem = check.problem { return problem }
-        if check.used != usedBytes { return "\(check.used) used bytes, counted \(usedBytes)" }
+        if check.used != usedBytes &- lending.byteCount {
+            return "\(check.used) used bytes, counted \(usedBytes), \(lending.byteCount) of it lent"
+        }
         if check.regions != regionCount || check.quarantined != quarantinedCount {
             return "\(check.regions) regions, counted \(regionCount)"
         }
