@@ -53,7 +53,7 @@ import Testing
     }
 
     /// From no magazine to one that keeps everything.
-    private func limits(_ random: inout SeededGenerator) -> IOVAMagazineLimits {
+    func limits(_ random: inout SeededGenerator) -> IOVAMagazineLimits {
         random.chance(oneIn: 5)
             ? .off
             : IOVAMagazineLimits(
@@ -61,7 +61,7 @@ import Testing
                 byteCount: random.chance(oneIn: 3) ? 1 << UInt64(random.below(40)) : .max)
     }
 
-    private func swarm<Fuzz: Fuzzer>(
+    func swarm<Fuzz: Fuzzer>(
         seed usual: UInt64, steps: Int,
         _ make: (inout SeededGenerator) throws -> SpaceModel<Fuzz.Oracle>,
         fuzz: (inout SeededGenerator) -> Fuzz
