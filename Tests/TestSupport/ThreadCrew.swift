@@ -33,6 +33,9 @@ package final class ThreadCrew: Sendable {
         for worker in workers { worker.wait() }
     }
 
+    /// Lets others run: for who waits without sleeping on a machine of few processors.
+    package static func giveWay() { sched_yield() }
+
     /// Ends the threads and waits until they are gone, thread-specific data destroyed and all.
     package func end() {
         for worker in workers { worker.end() }

@@ -38,6 +38,7 @@ public enum AllocatorSuite {
             rows.append(
                 try ChurnCases.tight(
                     slots: slots, options: options, clock: clock, treeOnly: true))
+            rows += try SharedChurnCases.run(slots: slots, options: options, clock: clock)
             rows += filled
             rows += try LookUpCases.run(slots: slots, options: options, clock: clock)
             runs.append(rows)

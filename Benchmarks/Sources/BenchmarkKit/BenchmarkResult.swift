@@ -27,6 +27,8 @@ public struct BenchmarkResult: Sendable {
     /// The median over that of the reference `chase`, and of `floor`, at the same n.
     public var ratioToChase: Double?
     public var ratioToFloor: Double?
+    /// The rate of all threads together over that of one of them alone, on the same space.
+    public var ratioToOneThread: Double?
 
     public init(
         suite: String, caseName: String, n: Int, per: String, medianNs: Double, meanNs: Double,
@@ -63,6 +65,7 @@ extension BenchmarkResult: Encodable {
         case residentBytesPerRegion = "resident_bytes_per_region"
         case ratioToChase = "ratio_to_chase"
         case ratioToFloor = "ratio_to_floor"
+        case ratioToOneThread = "ratio_to_one_thread"
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -88,5 +91,6 @@ extension BenchmarkResult: Encodable {
         try row.encode(residentBytesPerRegion, forKey: .residentBytesPerRegion)
         try row.encode(ratioToChase, forKey: .ratioToChase)
         try row.encode(ratioToFloor, forKey: .ratioToFloor)
+        try row.encode(ratioToOneThread, forKey: .ratioToOneThread)
     }
 }

@@ -8,6 +8,7 @@ extension Table {
                 "median, mean: of blocks, best repetition; worst: the slowest repetition's median",
                 "p50 to max: of single operations, the cost of row `timer` included",
                 "x chase, x floor: the median over those rows' at the same n",
+                "x 1T: the rate of both threads over that of one alone, in turns on the same space",
             ],
             columns: [
                 name(width: 12), count("n", width: 8),
@@ -24,6 +25,7 @@ extension Table {
                 figure("B/region") { $0.residentBytesPerRegion },
                 figure("x chase", width: 7) { $0.ratioToChase },
                 figure("x floor", width: 7) { $0.ratioToFloor },
+                figure("x 1T", width: 5, decimals: 2) { $0.ratioToOneThread },
             ])
     }
 

@@ -70,8 +70,8 @@ public final class SharedIOVASpace: @unchecked Sendable {
     ///   - reservationCapacity: how many pieces of reservations, gaps between usable ranges and
     ///     cuts through reservations may exist at once.
     ///   - magazine: how much is kept for reuse by all threads, behind the lock.
-    ///   - threadCache: how much each thread keeps; by default a quarter of what suits the
-    ///     magazine, and nothing where the magazine is off.
+    ///   - threadCache: how much each thread keeps; by default half as many ranges as the
+    ///     magazine, but 1024 at least, of a quarter of its bytes; nothing where it is off.
     ///   - metadata: how the memory for the space's own bookkeeping is had.
     /// - Complexity: O(k log k) in the number of ranges.
     public init(
@@ -232,12 +232,13 @@ public final class SharedIOVASpace: @unchecked Sendable {
 }
 
 extension IOVAMagazineLimits {
-    /// What suits a thread's cache in front of a magazine: a quarter, so that a few threads
-    /// together keep no more than it does.
+    /// What suits a thread's cache in front of a magazine: half of it, so that a few threads
+    /// together keep about as much, but room for several ranges of each of many sizes. In bytes a
+    /// quarter.
     static func suited(toThreadBeside magazine: IOVAMagazineLimits) -> IOVAMagazineLimits {
         guard magazine.ranges > 0, magazine.rangesPerSize > 0 else { return .off }
         return IOVAMagazineLimits(
-            ranges: min(max(magazine.ranges / 2, 64), 1 << 13),
+            ranges: min(max(magazine.ranges / 2, 1 << 10), 1 << 13),
             rangesPerSize: magazine.rangesPerSize, byteCount: magazine.byteCount.map { $0 / 4 })
     }
 }
