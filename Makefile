@@ -1,13 +1,14 @@
 # Thin on purpose: each target is a script in Scripts/, which says what it does.
 .DEFAULT_GOAL := help
-.PHONY: help build bench test test-unit test-vm lint format clean
+.PHONY: help build bench test test-unit test-tsan test-vm lint format clean
 
 help:
 	@echo 'make build      build the libraries (debug)'
 	@echo 'make bench      build and run the benchmark on the simulated device, or on a real one with'
 	@echo "                DEVICE=/dev/vhost-vdpa-0; ARGS='map --json results.json' passes arguments"
-	@echo 'make test       every test: test-unit, then test-vm; ends with the counts'
+	@echo 'make test       every test: test-unit, test-tsan, test-vm; ends with the counts'
 	@echo 'make test-unit  tests that need no VM'
+	@echo 'make test-tsan  what threads do at once, under ThreadSanitizer'
 	@echo "make test-vm    the conformance suite on real kernel devices in a VM; PROFILES='sim iommu'"
 	@echo '                picks some of sim, sim-nobatch, iommu, vduse'
 	@echo 'make lint       formatting, imports, files, warnings as errors'
@@ -25,6 +26,9 @@ test:
 
 test-unit:
 	@Scripts/test-unit
+
+test-tsan:
+	@Scripts/test-tsan
 
 test-vm:
 	@Scripts/test-vm $(PROFILES)

@@ -22,7 +22,7 @@ import Testing
 
     /// The first thing wrong on any thread.
     private final class Complaints: Sendable {
-        private let first = Mutex<String?>(nil)
+        private let first = Guarded<String?>(nil)
         func add(_ complaint: String) { first.withLock { $0 = $0 ?? complaint } }
         var value: String? { first.withLock { $0 } }
     }
@@ -59,7 +59,7 @@ import Testing
         defer { crew.end() }
         // Tight enough that permits move between the threads.
         let space = try space(capacity: 400, limits)
-        let held = Mutex<[[Region]]>(Array(repeating: [], count: crew.count))
+        let held = Guarded<[[Region]]>(Array(repeating: [], count: crew.count))
         let complaints = Complaints()
         for round in 0..<3 {
             let steps = Self.steps
@@ -132,7 +132,7 @@ import Testing
         let space = try space(capacity: 64, .suited(to: 64))
         let rounds = Self.steps
         let handles = try (0..<32).map { _ in try space.allocate(byteCount: Self.page).handle }
-        let current = Mutex(handles)
+        let current = Guarded(handles)
         let freed = Atomic(0)
         let refused = Atomic(0)
         let complaints = Complaints()
@@ -173,7 +173,7 @@ import Testing
         let crew = ThreadCrew(count: 2)
         defer { crew.end() }
         let space = try space(capacity: 64, .suited(to: 64))
-        let region = Mutex<IOVAHandle?>(nil)
+        let region = Guarded<IOVAHandle?>(nil)
         let freed = Atomic(0)
         let held = Atomic(0)
         let complaints = Complaints()
@@ -217,7 +217,7 @@ import Testing
         let crew = ThreadCrew(count: 2)
         defer { crew.end() }
         let space = try space(capacity: 64, IOVAMagazineLimits(ranges: 32, rangesPerSize: 32))
-        let box = Mutex<[IOVAHandle]>([])
+        let box = Guarded<[IOVAHandle]>([])
         let rounds = Self.steps * 4
         let complaints = Complaints()
         let allocated = Atomic(0)

@@ -42,6 +42,22 @@ package final class ThreadCrew: Sendable {
     }
 }
 
+/// A value behind a lock. Not `Mutex`: ThreadSanitizer cannot see what the kernel writes into that
+/// one's word, and reports races where there are none.
+package final class Guarded<Value: Sendable>: @unchecked Sendable {
+    // Safe to send: the value is only touched with the lock held.
+    private let lock = NSLock()
+    private var value: Value
+
+    package init(_ value: Value) { self.value = value }
+
+    package func withLock<R>(_ body: (inout Value) throws -> R) rethrows -> R {
+        lock.lock()
+        defer { lock.unlock() }
+        return try body(&value)
+    }
+}
+
 /// One thread and its letter box.
 private final class Worker: @unchecked Sendable {
     // Safe to send: everything behind the condition's lock, the thread set before anybody sees it.

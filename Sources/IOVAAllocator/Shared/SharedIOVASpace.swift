@@ -118,6 +118,7 @@ public final class SharedIOVASpace: @unchecked Sendable {
     ) throws(E) -> R {
         unsafe cdp_mutex_lock(mutex)
         let own = enterOwn()
+        unsafe core.pointee.handles.serve(ThreadCaches.ownNumber ?? SlotHomes.nobody)
         defer {
             publishReach()
             own?.leave()
@@ -238,7 +239,7 @@ extension IOVAMagazineLimits {
     static func suited(toThreadBeside magazine: IOVAMagazineLimits) -> IOVAMagazineLimits {
         guard magazine.ranges > 0, magazine.rangesPerSize > 0 else { return .off }
         return IOVAMagazineLimits(
-            ranges: min(max(magazine.ranges / 2, 1 << 10), 1 << 13),
-            rangesPerSize: magazine.rangesPerSize, byteCount: magazine.byteCount.map { $0 / 4 })
+            ranges: min(max(magazine.ranges, 1 << 12), 1 << 14),
+            rangesPerSize: 2 * magazine.rangesPerSize, byteCount: magazine.byteCount.map { $0 / 4 })
     }
 }

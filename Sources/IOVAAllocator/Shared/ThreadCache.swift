@@ -10,8 +10,6 @@ internal import CDatapath
 @safe
 struct ThreadCache: Equatable {
     struct Header {
-        /// First, because the shims are given its address.
-        var gate: UInt32
         /// Regions that may be handed out from here: so that caches on several threads never hand
         /// out more than the space's capacity together.
         var permits: UInt32
@@ -27,24 +25,33 @@ struct ThreadCache: Equatable {
         var count: UInt32
     }
 
+    /// Apart from the header, which belongs to who is in: a `pointee` names all of it.
+    private let gate: UnsafeMutablePointer<UInt32>
     private let header: UnsafeMutablePointer<Header>
     private let lists: UnsafeMutablePointer<List>
 
     static func == (left: ThreadCache, right: ThreadCache) -> Bool {
-        unsafe left.header == right.header
+        unsafe left.gate == right.gate
     }
 
     // In bounds, here and below: `ThreadCaches` has a header and `RangeClass.count` lists for each
     // number below the capacity, and a class index is below that count.
+    /// - Parameter base: a gate, and behind it a header on the same cache line.
     @inline(__always)
-    init(_ header: UnsafeMutablePointer<Header>, _ lists: UnsafeMutablePointer<List>) {
-        unsafe (self.header, self.lists) = (header, lists)
+    init(_ base: UnsafeMutableRawPointer, _ lists: UnsafeMutablePointer<List>) {
+        unsafe gate = base.assumingMemoryBound(to: UInt32.self)
+        unsafe header = (base + Self.headerOffset).assumingMemoryBound(to: Header.self)
+        unsafe self.lists = lists
     }
 
-    @inline(__always)
-    private var gate: UnsafeMutablePointer<UInt32> {
-        // The first field, of the same type.
-        unsafe UnsafeMutableRawPointer(header).assumingMemoryBound(to: UInt32.self)
+    private static var headerOffset: Int { 16 }
+    static var byteCount: Int { headerOffset + MemoryLayout<Header>.stride }
+
+    /// Prepares the memory of a cache, closed.
+    func initialize() {
+        unsafe gate.initialize(to: CDP_GATE_CLOSED)
+        unsafe header.initialize(
+            to: Header(permits: 0, count: 0, rotor: 0, byteCount: 0, byteLimit: 0))
     }
 
     @inline(__always)
@@ -158,19 +165,12 @@ struct ThreadCaches: ~Copyable {
     private let lists: UnsafeMutableRawPointer
 
     init() {
-        precondition(MemoryLayout<ThreadCache.Header>.stride <= Self.headerStride)
+        precondition(ThreadCache.byteCount <= Self.headerStride)
         unsafe headers = .allocate(
             byteCount: Self.capacity * Self.headerStride, alignment: Self.headerStride)
         unsafe lists = .allocate(
             byteCount: Self.capacity * Self.listStride, alignment: Self.headerStride)
-        for number in 0..<Self.capacity {
-            // In bounds: below the capacity.
-            unsafe (headers + number * Self.headerStride).initializeMemory(
-                as: ThreadCache.Header.self,
-                to: ThreadCache.Header(
-                    gate: CDP_GATE_CLOSED, permits: 0, count: 0, rotor: 0, byteCount: 0,
-                    byteLimit: 0))
-        }
+        for number in 0..<Self.capacity { self[number].initialize() }
     }
 
     deinit {
@@ -182,8 +182,7 @@ struct ThreadCaches: ~Copyable {
     @inline(__always)
     subscript(number: Int) -> ThreadCache {
         unsafe ThreadCache(
-            (headers + number &* Self.headerStride)
-                .assumingMemoryBound(to: ThreadCache.Header.self),
+            headers + number &* Self.headerStride,
             (lists + number &* Self.listStride).assumingMemoryBound(to: ThreadCache.List.self))
     }
 

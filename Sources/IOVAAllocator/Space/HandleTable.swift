@@ -33,9 +33,17 @@ struct HandleTable: ~Copyable {
     /// Slots below this have been taken at least once.
     private(set) var frontier: UInt32 = 0
     private var freeHead = UInt32.max
+    /// Where threads share the space; `freeHead` is then the list of who takes at present.
+    private var homes: SlotHomes?
 
-    /// - Parameter populated: the slots whose memory is had at once.
-    init(capacity: Int, populated: Int, advice: IOVAMetadataAdvice?) {
+    /// - Parameters:
+    ///   - populated: the slots whose memory is had at once.
+    ///   - isShared: whether slots have a home.
+    init(
+        capacity wanted: Int, populated: Int, advice: IOVAMetadataAdvice?, isShared: Bool = false
+    ) {
+        let chunk = isShared ? SlotHomes.chunk : 1
+        let capacity = (wanted + chunk - 1) / chunk * chunk
         // At least a cache line's alignment, so that no slot lies across two.
         let stride = HandleSlots.stride
         let bytes = unsafe MetadataBlock.allocate(
@@ -43,6 +51,7 @@ struct HandleTable: ~Copyable {
             advice)
         slots = unsafe HandleSlots(bytes, capacity: max(capacity, 1))
         self.capacity = capacity
+        homes = isShared ? SlotHomes(capacity: capacity) : nil
     }
 
     deinit { slots.deallocate() }
@@ -57,6 +66,7 @@ struct HandleTable: ~Copyable {
         count &+= 1
         let index: UInt32
         let generation: UInt32
+        if freeHead == .max { refillFreeList() }
         // In bounds: a free slot's link and the frontier stay below the capacity.
         if freeHead != .max {
             index = freeHead
@@ -129,8 +139,39 @@ struct HandleTable: ~Copyable {
         let generation = slots.state(slot).generation
         // Even afterwards, and another than any handle that was given out.
         slots.setState(
-            slot, SlotState(generation: generation &+ (generation & 1), link: freeHead))
-        freeHead = slot
+            slot,
+            SlotState(generation: generation &+ (generation & 1), link: below(freed: slot)))
         count &-= 1
+    }
+
+    /// Puts a slot on the list that it belongs to; answers what it links to.
+    @inline(__always)
+    private mutating func below(freed slot: UInt32) -> UInt32 {
+        if let home = homes?.home(of: slot), home != homes?.current {
+            return homes?.put(slot, in: home) ?? .max
+        }
+        defer { freeHead = slot }
+        return freeHead
+    }
+
+    /// Where slots have homes: a new chunk for who takes at present, or a list of somebody else's.
+    private mutating func refillFreeList() {
+        guard homes != nil else { return }
+        guard Int(frontier) < capacity else {
+            freeHead = homes?.stealList() ?? .max
+            return
+        }
+        homes?.claimChunk(startingAt: frontier)
+        frontier += UInt32(SlotHomes.chunk)
+        for slot in (frontier - UInt32(SlotHomes.chunk)..<frontier).reversed() {
+            // Generation 0: no handle fits.
+            slots.setState(slot, SlotState(generation: 0, link: freeHead))
+            freeHead = slot
+        }
+    }
+
+    /// Says who takes slots from now on.
+    mutating func serve(_ home: Int) {
+        freeHead = homes?.change(to: home, puttingAway: freeHead) ?? freeHead
     }
 }

@@ -53,15 +53,16 @@ public struct IOVASpace: ~Copyable {
             magazine ?? .suited(to: regionCapacity), metadata)
     }
 
-    /// - Parameter lendable: how many ranges the caches of threads may hold together.
+    /// - Parameter lendable: how many ranges the caches of threads may hold together; nil where
+    ///   the space has one owner.
     static func make(
         _ usable: [IOVARange], _ granule: UInt64, _ regionCapacity: Int,
         _ reservationCapacity: Int, _ magazine: IOVAMagazineLimits,
-        _ metadata: IOVAMetadataOptions, lendable: Int = 0
+        _ metadata: IOVAMetadataOptions, lendable: Int? = nil
     ) throws(IOVASpaceError) -> IOVASpace {
         try check(granule, regionCapacity, reservationCapacity)
         try check(granule, regionCapacity, magazine.ranges)
-        try check(granule, regionCapacity, lendable)
+        try check(granule, regionCapacity, lendable ?? 0)
         var space = IOVASpace(
             granule, regionCapacity, reservationCapacity, magazine, metadata, lendable)
         for range in usable { try space.addUsable(range) }
@@ -74,22 +75,22 @@ public struct IOVASpace: ~Copyable {
     /// noncopyable type throw between its assignments.
     private init(
         _ granule: UInt64, _ regionCapacity: Int, _ reservationCapacity: Int,
-        _ limits: IOVAMagazineLimits, _ metadata: IOVAMetadataOptions, _ lendable: Int
+        _ limits: IOVAMagazineLimits, _ metadata: IOVAMetadataOptions, _ lendable: Int?
     ) {
         self.granule = granule
         granuleShift = UInt64(granule.trailingZeroBitCount)
         self.regionCapacity = regionCapacity
         hasByteLimit = limits.byteCount != nil
         // A cached range keeps its entry and its slot.
-        let ranges = regionCapacity + limits.ranges + lendable
+        let ranges = regionCapacity + limits.ranges + (lendable ?? 0)
         tree = IntervalTree(
             entryCapacity: ranges + reservationCapacity + 2,
             expectedCount: metadata.isPopulated ? regionCapacity : 0, advice: metadata.advice)
         handles = HandleTable(
             capacity: ranges, populated: metadata.isPopulated ? regionCapacity : 0,
-            advice: metadata.advice)
+            advice: metadata.advice, isShared: lendable != nil)
         magazine = RangeMagazine(limits)
-        lending = Lending(capacity: lendable)
+        lending = Lending(capacity: lendable ?? 0)
         reservations = []
         restoreDebt = 0
         freeBytes = 0
