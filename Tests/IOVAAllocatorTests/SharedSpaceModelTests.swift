@@ -11,7 +11,9 @@ import Testing
     func bitmap() throws {
         defer { crew.end() }
         try ModelFuzzTests().swarm(seed: 0x5a5a_0001, steps: 300) { random throws in
-            let places: [(UInt64, UInt64)] = [(0, 4096), (0 &- (64 * 4096), 4096), (1 << 45, 2 << 20)]
+            let places: [(UInt64, UInt64)] = [
+                (0, 4096), (0 &- (64 * 4096), 4096), (1 << 45, 2 << 20),
+            ]
             let (base, granule) = random.pick(places)
             var model = try SpaceModel(
                 oracle: BitmapOracle(base: base, granule: granule, pageCount: 64),

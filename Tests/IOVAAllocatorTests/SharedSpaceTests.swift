@@ -24,7 +24,8 @@ import Testing
         let region = try crew.run(on: 0) { () throws(IOVASpaceError) in
             try space.allocate(byteCount: page)
         }
-        let freed = try crew.run(on: 1) { () throws(IOVASpaceError) in try space.free(region.handle) }
+        let freed = try crew.run(on: 1) { () throws(IOVASpaceError) in try space.free(region.handle)
+        }
         #expect(freed == region.range)
         #expect(space.entry(containing: region.range.first) == nil)
         #expect(space.entry(region.handle) == nil)

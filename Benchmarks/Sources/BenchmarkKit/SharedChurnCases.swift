@@ -33,9 +33,11 @@ enum SharedChurnCases {
                 .sparse(slots: half, steps: max(options.blockSteps, half), seed: seed))
         }
         let threads = workers.indices.map { PinnedThread(processor: UInt32($0)) }
-        defer { threads.forEach { $0.end() } }
+        defer {
+            for thread in threads { thread.end() }
+        }
         for (thread, worker) in zip(threads, workers) { thread.start { worker.fill() } }
-        threads.forEach { $0.wait() }
+        for thread in threads { thread.wait() }
         let warmUp = max(half, options.minimumWarmUpSteps / 2)
         _ = slice(Array(workers.indices), workers, threads, steps: warmUp)
 

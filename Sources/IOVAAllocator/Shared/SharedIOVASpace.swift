@@ -227,7 +227,9 @@ public final class SharedIOVASpace: @unchecked Sendable {
             problem = problem ?? space.violation(of: cache)
         }
         if let problem { return problem }
-        if count != space.lending.count { return "\(count) ranges lent, not \(space.lending.count)" }
+        if count != space.lending.count {
+            return "\(count) ranges are lent, not \(space.lending.count)"
+        }
         return space.lending.spare <= space.lending.capacity ? nil : "too many ranges are lent"
     }
 }
