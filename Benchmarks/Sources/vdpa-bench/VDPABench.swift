@@ -14,7 +14,8 @@ struct VDPABench: ParsableCommand {
 struct AllocatorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "allocator",
-        abstract: "The IOVA space alone: churn (W1, W2), fill and drain (W3), look-up (W4).")
+        abstract: "The IOVA space alone: churn (W1, W2; two threads W1-2T), fill and drain (W3),"
+            + " look-up (W4).")
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var sizes: AllocatorSizes

@@ -44,7 +44,7 @@ extension SharedIOVASpace {
 }
 
 // What only looks: under the space's lock and with every cache held, so that threads wait while a
-// walk lasts. A closure given to a walk must not use the space: it would wait for itself.
+// walk lasts.
 
 extension SharedIOVASpace {
     /// The bytes free for placement, saturated at 2^64-1.
@@ -75,17 +75,19 @@ extension SharedIOVASpace {
         lockedAll { $0.firstOverlap(range) }
     }
 
-    /// All entries in address order.
+    /// All entries in address order, as they are at one moment: other threads wait meanwhile.
+    ///
+    /// - Parameter body: must not use the space: it would wait for itself.
     /// - Complexity: O(n).
     public func forEachEntry(_ body: (IOVAEntry) -> Void) { lockedAll { $0.forEachEntry(body) } }
 
-    /// The entries that share an address with `range`, in address order.
+    /// The entries that share an address with `range`, in address order; see `forEachEntry(_:)`.
     /// - Complexity: O(log n) plus their number.
     public func forEachEntry(overlapping range: IOVARange, _ body: (IOVAEntry) -> Void) {
         lockedAll { $0.forEachEntry(overlapping: range, body) }
     }
 
-    /// All holes in address order: what is free, and as large as it goes.
+    /// All holes in address order: what is free, and as large as it goes; see `forEachEntry(_:)`.
     /// - Complexity: O(n).
     public func forEachHole(_ body: (IOVARange) -> Void) { lockedAll { $0.forEachHole(body) } }
 

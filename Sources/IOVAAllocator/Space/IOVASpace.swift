@@ -7,7 +7,7 @@
 /// address space at once but memory only as regions come to exist.
 ///
 /// Who may touch what: one owner at a time; nothing here is thread-safe. `DMADomain` puts it
-/// behind its own lock.
+/// behind its own lock; `SharedIOVASpace` is one for several threads.
 public struct IOVASpace: ~Copyable {
     var tree: IntervalTree
     var handles: HandleTable
