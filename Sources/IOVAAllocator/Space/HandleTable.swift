@@ -35,6 +35,7 @@ struct HandleTable: ~Copyable {
     private var freeHead = UInt32.max
     /// Where threads share the space; `freeHead` is then the list of who takes at present.
     private var homes: SlotHomes?
+    private let isShared: Bool
 
     /// - Parameters:
     ///   - populated: the slots whose memory is had at once.
@@ -52,6 +53,7 @@ struct HandleTable: ~Copyable {
         slots = unsafe HandleSlots(bytes, capacity: max(capacity, 1))
         self.capacity = capacity
         homes = isShared ? SlotHomes(capacity: capacity) : nil
+        self.isShared = isShared
     }
 
     deinit { slots.deallocate() }
@@ -66,7 +68,7 @@ struct HandleTable: ~Copyable {
         count &+= 1
         let index: UInt32
         let generation: UInt32
-        if freeHead == .max { refillFreeList() }
+        if isShared, freeHead == .max { refillFreeList() }
         // In bounds: a free slot's link and the frontier stay below the capacity.
         if freeHead != .max {
             index = freeHead
@@ -147,16 +149,20 @@ struct HandleTable: ~Copyable {
     /// Puts a slot on the list that it belongs to; answers what it links to.
     @inline(__always)
     private mutating func below(freed slot: UInt32) -> UInt32 {
-        if let home = homes?.home(of: slot), home != homes?.current {
-            return homes?.put(slot, in: home) ?? .max
-        }
-        defer { freeHead = slot }
-        return freeHead
+        if isShared, let below = putElsewhere(slot) { return below }
+        let below = freeHead
+        freeHead = slot
+        return below
+    }
+
+    /// Puts a slot on its home's list, unless that is who takes at present: then nil.
+    private mutating func putElsewhere(_ slot: UInt32) -> UInt32? {
+        guard let home = homes?.home(of: slot), home != homes?.current else { return nil }
+        return homes?.put(slot, in: home)
     }
 
     /// Where slots have homes: a new chunk for who takes at present, or a list of somebody else's.
     private mutating func refillFreeList() {
-        guard homes != nil else { return }
         guard Int(frontier) < capacity else {
             freeHead = homes?.stealList() ?? .max
             return
