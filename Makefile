@@ -1,6 +1,7 @@
 # Thin on purpose: each target is a script in Scripts/, which says what it does.
 .DEFAULT_GOAL := help
-.PHONY: help build bench bench-peers test test-unit test-vm soak fuzz lint format clean
+.PHONY: help build bench bench-peers test test-unit test-tsan test-vm soak fuzz lint format \
+	clean
 
 help:
 	@echo 'make build      build the libraries (debug)'
@@ -8,8 +9,9 @@ help:
 	@echo "                DEVICE=/dev/vhost-vdpa-0; ARGS='map --json results.json' passes arguments"
 	@echo 'make bench-peers'
 	@echo '                the same workloads on best-fit allocators over ordered maps, in turns'
-	@echo 'make test       every test: test-unit, then test-vm; ends with the counts'
+	@echo 'make test       every test: test-unit, test-tsan, test-vm; ends with the counts'
 	@echo 'make test-unit  tests that need no VM'
+	@echo 'make test-tsan  what threads do at once, under ThreadSanitizer'
 	@echo "make test-vm    the conformance suite on real kernel devices in a VM; PROFILES='sim iommu'"
 	@echo '                picks some of sim, sim-nobatch, iommu, vduse'
 	@echo 'make soak       the long forms of the slow tests, in release: a few minutes'
@@ -32,6 +34,9 @@ test:
 
 test-unit:
 	@Scripts/test-unit
+
+test-tsan:
+	@Scripts/test-tsan
 
 test-vm:
 	@Scripts/test-vm $(PROFILES)

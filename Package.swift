@@ -24,8 +24,11 @@ let package = Package(
         .target(name: "CVhostVDPA"),
         .systemLibrary(name: "CNUMA", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
 
+        // C for what runs per operation on many threads: thread numbers, atomic words, a lock.
+        .target(name: "CDatapath"),
+
         // The IOVA space. Pure: no system call, no clock, no randomness, no Foundation.
-        .target(name: "IOVAAllocator", swiftSettings: strict),
+        .target(name: "IOVAAllocator", dependencies: ["CDatapath"], swiftSettings: strict),
 
         // Hugepage-backed memory on a chosen NUMA node.
         .target(name: "HostMemory", dependencies: ["CNUMA"], swiftSettings: strict),
@@ -60,8 +63,8 @@ let package = Package(
             name: "vdpa-conformance", dependencies: ["Conformance", "VDPAMemory", "VhostVDPA"],
             path: "Tests/KernelVM/Runner", swiftSettings: strict),
         .testTarget(
-            name: "IOVAAllocatorTests", dependencies: ["IOVAAllocator", "TestSupport"],
-            swiftSettings: strict),
+            name: "IOVAAllocatorTests",
+            dependencies: ["IOVAAllocator", "CDatapath", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "HostMemoryTests", dependencies: ["HostMemory", "CNUMA", "TestSupport"],
             swiftSettings: strict),

@@ -74,6 +74,15 @@ closing_counts() {
     tail -1
 }
 
+# Passed, failed and skipped tests of a report; a crash leaves it cut short, so it is read by line.
+report_counts() {
+  awk '/<testcase / { tests++; bad = 0 }
+    /<failure/ && !bad { failed++; bad = 1 }
+    /<skipped/ { skipped++ }
+    END { printf "%d %d %d\n", tests - failed - skipped, failed, skipped }' "$1" 2>/dev/null ||
+    echo "0 0 0"
+}
+
 require_swift() {
   command -v swift >/dev/null || die "swift not found in PATH: install Swift 6.3 (swift.org/install)"
 }

@@ -20,8 +20,9 @@ import Testing
     @Test("any 64-bit numbers at all are answered as the ordered lists and the rules say")
     func anyNumbers() throws { try swarm(seed: 0x5555_aaaa, steps: 250, HostileFuzz.self) }
 
-    private func swarm<Fuzz: Fuzzer>(
-        seed usual: UInt64, steps: Int, _: Fuzz.Type
+    func swarm<Fuzz: Fuzzer>(
+        seed usual: UInt64, steps: Int, _: Fuzz.Type,
+        _ make: (inout SeededGenerator) throws -> SpaceModel<Fuzz.Oracle> = Fuzz.makeModel
     ) throws {
         let seed = TestKnobs.seed(usual)
         print("\(Fuzz.self): seed \(seed): replay with VDPA_SEED=\(seed)")
@@ -32,7 +33,7 @@ import Testing
             var random = SeededGenerator(seed: first)
             var run = FuzzRun()
             do {
-                try run.go(Fuzz.self, &random, crowd: Int(first % 3), steps: steps)
+                try run.go(Fuzz.self, &random, crowd: Int(first % 3), steps: steps, make)
                 outcomes.merge(run.outcomes, uniquingKeysWith: +)
                 stepCount += run.stepCount
             } catch {

@@ -12,19 +12,21 @@ struct SpaceImage: Hashable {
     private var words: [UInt64] = []
 
     init<Oracle: SpaceOracle>(_ model: borrowing SpaceModel<Oracle>) {
-        add(model.space.tree)
-        add(model.space.handles)
-        add(model.space.magazine)
-        words += [
-            UInt64(model.space.restoreDebt), model.space.freeBytes, model.space.usedBytes,
-            UInt64(model.space.quarantinedCount),
-        ]
-        for reservation in model.space.reservations {
-            add(reservation.range, reservation.policy)
-        }
+        words = model.space.withSingle { SpaceImage(of: $0).words }
         for reservation in model.reservations { add(reservation.range, reservation.policy) }
         add(model.live)
         add(model.quarantined)
+    }
+
+    private init(of space: borrowing IOVASpace) {
+        add(space.tree)
+        add(space.handles)
+        add(space.magazine)
+        words += [
+            UInt64(space.restoreDebt), space.freeBytes, space.usedBytes,
+            UInt64(space.quarantinedCount),
+        ]
+        for reservation in space.reservations { add(reservation.range, reservation.policy) }
     }
 
     private mutating func add(_ tree: borrowing IntervalTree) {

@@ -1,9 +1,10 @@
-/// The cases of the suite `allocator` by the names of their rows; `W3`, `W4` and `W5` stand for several.
+/// The cases of the suite `allocator` by the names of their rows; `W1-2T`, `W3`, `W4` and `W5` stand for several.
 public enum AllocatorCase: String, Sendable, CaseIterable {
     case sparse = "W1"
     case tight = "W2"
     case sparseTree = "W1-tree"
     case tightTree = "W2-tree"
+    case shared = "W1-2T"
     case fillDrain = "W3"
     case lookUp = "W4"
     case bestFit = "W5"
@@ -19,7 +20,7 @@ public enum AllocatorCase: String, Sendable, CaseIterable {
     /// What a run of every suite measures: the sizes of W1 and W2 alone, since a table of all
     /// takes minutes.
     public static let standard: [AllocatorCase] = [
-        .sparse, .tight, .sparseTree, .tightTree, .fillDrain, .lookUp, .bestFit,
+        .sparse, .tight, .sparseTree, .tightTree, .shared, .fillDrain, .lookUp, .bestFit,
     ]
 
     /// The other size distributions.
@@ -30,7 +31,7 @@ public enum AllocatorCase: String, Sendable, CaseIterable {
 
     var sizes: SizeDistribution {
         switch self {
-        case .sparse, .tight, .sparseTree, .tightTree, .fillDrain, .lookUp, .bestFit: .mixed
+        case .sparse, .tight, .sparseTree, .tightTree, .shared, .fillDrain, .lookUp, .bestFit: .mixed
         case .sparsePage, .tightPage: .page
         case .sparseHuge, .tightHuge: .huge
         case .sparsePowers, .tightPowers: .powers

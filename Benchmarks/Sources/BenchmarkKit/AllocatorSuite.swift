@@ -70,6 +70,9 @@ public enum AllocatorSuite {
         if oneCase == .lookUp {
             return try LookUpCases.run(slots: slots, options: options, clock: clock)
         }
+        if oneCase == .shared {
+            return try SharedChurnCases.run(slots: slots, options: options, clock: clock)
+        }
         if oneCase == .bestFit {
             return [
                 try BestFitCases.run(slots: slots, options: options, clock: clock),

@@ -29,6 +29,8 @@ public struct BenchmarkResult: Sendable {
     /// The median over the best repetition's of the reference row `chase`, and of `floor`, at the same n.
     public var ratioToChase: Double?
     public var ratioToFloor: Double?
+    /// The rate of all threads together over that of one of them alone, on the same space.
+    public var ratioToOneThread: Double?
 
     /// The median over the reference beside it: the figure that survives a change of machine.
     public var ratio: Double? { referenceNs.map { medianNs / $0 } }
@@ -70,6 +72,7 @@ extension BenchmarkResult: Encodable {
         case ratio
         case ratioToChase = "ratio_to_chase"
         case ratioToFloor = "ratio_to_floor"
+        case ratioToOneThread = "ratio_to_one_thread"
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -97,5 +100,6 @@ extension BenchmarkResult: Encodable {
         try row.encode(ratio, forKey: .ratio)
         try row.encode(ratioToChase, forKey: .ratioToChase)
         try row.encode(ratioToFloor, forKey: .ratioToFloor)
+        try row.encode(ratioToOneThread, forKey: .ratioToOneThread)
     }
 }

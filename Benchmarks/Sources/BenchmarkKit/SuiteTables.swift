@@ -10,6 +10,7 @@ extension Table {
                 "p50 to max: of single operations, the cost of row `timer` included",
                 "ref: the chase's median beside the row's repetition; x ref, x floor: the median over"
                     + " it, over the row floor's",
+                "x 1T: the rate of both threads over that of one alone, in turns on the same space",
             ],
             columns: [
                 name(width: 12), count("n", width: 8),
@@ -27,6 +28,7 @@ extension Table {
                 figure("ref", width: 7) { $0.referenceNs },
                 figure("x ref", width: 7) { $0.ratio },
                 figure("x floor", width: 7) { $0.ratioToFloor },
+                figure("x 1T", width: 5, decimals: 2) { $0.ratioToOneThread },
             ])
     }
 

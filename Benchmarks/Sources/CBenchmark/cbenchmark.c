@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +26,22 @@ uint64_t cbench_monotonic_ns(void)
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC_RAW, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int cbench_pin_thread(unsigned int nth)
+{
+	cpu_set_t allowed, chosen;
+	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+		return -errno;
+	nth %= (unsigned int)CPU_COUNT(&allowed);
+	CPU_ZERO(&chosen);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (CPU_ISSET(cpu, &allowed) && nth-- == 0) {
+			CPU_SET(cpu, &chosen);
+			break;
+		}
+	}
+	return sched_setaffinity(0, sizeof(chosen), &chosen) ? -errno : 0;
 }
 
 void cbench_trim_heap(void)

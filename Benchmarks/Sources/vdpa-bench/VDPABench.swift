@@ -15,7 +15,8 @@ struct VDPABench: ParsableCommand {
 struct AllocatorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "allocator",
-        abstract: "The IOVA space alone: churn (W1, W2), fill and drain (W3), look-up (W4), W5.",
+        abstract: "The IOVA space alone: churn (W1, W2; two threads W1-2T), fill and drain (W3),"
+            + " look-up (W4), best fit (W5).",
         discussion: "Benchmarks/README.md says what each case does.")
 
     @OptionGroup var common: CommonOptions

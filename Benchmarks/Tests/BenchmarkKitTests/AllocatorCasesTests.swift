@@ -28,13 +28,15 @@ struct AllocatorCasesTests {
         }
         #expect(
             runs[0].map(\.caseName) == [
-                "timer", "chase", "floor", "W1", "W2", "W1-tree", "W2-tree", "W3-fill", "W3-drain",
-                "W4-rand", "W4-dep", "W4-hot-rand", "W4-hot-dep", "W5-best",
-                "W5-worst",
+                "timer", "chase", "floor", "W1", "W2", "W1-tree", "W2-tree", "W1-1T-shared",
+                "W1-2T", "W3-fill", "W3-drain", "W4-rand", "W4-dep", "W4-hot-rand", "W4-hot-dep",
+                "W5-best", "W5-worst",
             ])
         // The timer's checksum is the time itself.
         #expect(runs[0].dropFirst().map(\.checksum) == runs[1].dropFirst().map(\.checksum))
         #expect(runs[0].allSatisfy { $0.medianNs > 0 && $0.failures == 0 })
+        let twoThreads = runs[0].first { $0.caseName == "W1-2T" }
+        #expect(twoThreads?.threads == 2 && twoThreads?.ratioToOneThread ?? 0 > 0)
         #expect(runs[0].first { $0.caseName == "W2" }?.spanOverLive ?? 0 >= 1)
         #expect(runs[0].filter { $0.suite == "allocator" }.allSatisfy { $0.ratioToChase != nil })
         #expect(runs[0].filter { $0.suite == "allocator" }.allSatisfy { ($0.ratio ?? 0) > 0 })

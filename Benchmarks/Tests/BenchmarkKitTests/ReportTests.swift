@@ -33,7 +33,7 @@ struct ReportTests {
                 "suite", "case", "n", "threads", "per", "median_ns", "mean_ns", "p50_ns", "p99_ns",
                 "p999_ns", "max_ns", "failures", "messages", "checksum", "repetitions",
                 "worst_median_ns", "span_over_live", "resident_bytes_per_region",
-                "ratio_to_chase", "ratio_to_floor", "reference_ns", "ratio",
+                "ratio_to_chase", "ratio_to_floor", "ratio_to_one_thread", "reference_ns", "ratio",
             ])
         #expect(row["p99_ns"] is NSNull)
         #expect(row["case"] as? String == "W1")

@@ -17,41 +17,49 @@ public struct IOVAHandle: Hashable, Sendable {
 
 /// From handle to address: 16 bytes per slot, reused last in, first out.
 ///
-/// A slot is in use (odd generation), cached in the magazine, or free. What its link means follows
+/// A slot is in use (odd generation), cached in a magazine, or free. What its link means follows
 /// from that: the class of its size plus 1 (0 for a size or region that is never cached), the next
 /// cached slot of the class, or the next free slot.
+///
+/// Who may touch what: the table has one owner at a time. Where threads share a space, a slot in
+/// use whose link is not 0, and a slot in a thread's cache, change without the owner: see
+/// `SharedIOVASpace`.
 @safe
 struct HandleTable: ~Copyable {
-    private struct Slot {
-        /// The region's first address.
-        var first: UInt64
-        /// Odd while the slot is in use.
-        var generation: UInt32
-        var link: UInt32
-    }
-
-    private let slots: UnsafeMutablePointer<Slot>
+    let slots: HandleSlots
     let capacity: Int
     /// Slots in use or cached.
     private(set) var count = 0
-    private var frontier: UInt32 = 0
+    /// Slots below this have been taken at least once.
+    private(set) var frontier: UInt32 = 0
     private var freeHead = UInt32.max
+    /// Where threads share the space; `freeHead` is then the list of who takes at present.
+    private var homes: SlotHomes?
+    private let isShared: Bool
 
-    /// - Parameter populated: the slots whose memory is had at once.
-    init(capacity: Int, populated: Int, advice: IOVAMetadataAdvice?) {
+    /// - Parameters:
+    ///   - populated: the slots whose memory is had at once.
+    ///   - isShared: whether slots have a home.
+    init(
+        capacity wanted: Int, populated: Int, advice: IOVAMetadataAdvice?, isShared: Bool = false
+    ) {
+        let chunk = isShared ? SlotHomes.chunk : 1
+        let capacity = (wanted + chunk - 1) / chunk * chunk
         // At least a cache line's alignment, so that no slot lies across two.
-        let stride = MemoryLayout<Slot>.stride
+        let stride = HandleSlots.stride
         let bytes = unsafe MetadataBlock.allocate(
             byteCount: max(capacity, 1) * stride, populated: min(populated, capacity) * stride,
             advice)
-        unsafe slots = bytes.bindMemory(to: Slot.self, capacity: max(capacity, 1))
+        slots = unsafe HandleSlots(bytes, capacity: max(capacity, 1))
         self.capacity = capacity
+        homes = isShared ? SlotHomes(capacity: capacity) : nil
+        self.isShared = isShared
     }
 
-    deinit { unsafe UnsafeMutableRawPointer(slots).deallocate() }
+    deinit { slots.deallocate() }
 
     /// The bytes that slots in use, or once in use, occupy.
-    var touchedByteCount: Int { Int(frontier) * MemoryLayout<Slot>.stride }
+    var touchedByteCount: Int { Int(frontier) * HandleSlots.stride }
 
     /// A slot in use. The caller has checked the capacity.
     @inline(__always)
@@ -59,26 +67,27 @@ struct HandleTable: ~Copyable {
         precondition(count < capacity, "the caller checks the capacity first")
         count &+= 1
         let index: UInt32
+        let generation: UInt32
+        if isShared, freeHead == .max { refillFreeList() }
         // In bounds: a free slot's link and the frontier stay below the capacity.
         if freeHead != .max {
             index = freeHead
-            unsafe freeHead = slots[Int(index)].link
-            unsafe slots[Int(index)].first = first
-            unsafe slots[Int(index)].generation &+= 1
-            unsafe slots[Int(index)].link = link
+            let state = slots.state(index)
+            freeHead = state.link
+            generation = state.generation &+ 1
         } else {
             index = frontier
             frontier &+= 1
-            unsafe (slots + Int(index)).initialize(
-                to: Slot(first: first, generation: 1, link: link))
+            generation = 1
         }
-        return unsafe IOVAHandle(slot: index, generation: slots[Int(index)].generation)
+        slots.setFirst(index, first)
+        slots.setState(index, SlotState(generation: generation, link: link))
+        return IOVAHandle(slot: index, generation: generation)
     }
 
     @inline(__always)
     func isInUse(_ handle: IOVAHandle) -> Bool {
-        guard handle.slot < frontier, handle.generation & 1 == 1 else { return false }
-        return unsafe slots[Int(handle.slot)].generation == handle.generation
+        handle.slot < frontier && slots.state(handle.slot).isNamed(by: handle)
     }
 
     /// The first address of the region that the handle names, or nil where it names none.
@@ -88,50 +97,87 @@ struct HandleTable: ~Copyable {
     }
 
     @inline(__always)
-    func first(ofSlot slot: UInt32) -> UInt64 { unsafe slots[Int(slot)].first }
+    func first(ofSlot slot: UInt32) -> UInt64 { slots.first(slot) }
 
     @inline(__always)
-    func link(ofSlot slot: UInt32) -> UInt32 { unsafe slots[Int(slot)].link }
+    func link(ofSlot slot: UInt32) -> UInt32 { slots.state(slot).link }
 
     @inline(__always)
     mutating func setLink(ofSlot slot: UInt32, _ link: UInt32) {
-        unsafe slots[Int(slot)].link = link
+        let generation = slots.state(slot).generation
+        slots.setState(slot, SlotState(generation: generation, link: link))
     }
 
     /// Whether a slot that an entry of the tree names is cached: its range is free.
     @inline(__always)
-    func isCached(_ slot: UInt32) -> Bool { unsafe slots[Int(slot)].generation & 1 == 0 }
+    func isCached(_ slot: UInt32) -> Bool { !slots.state(slot).isInUse }
 
     /// The handle of a slot in use.
     @inline(__always)
     func handle(ofSlot slot: UInt32) -> IOVAHandle {
         assert(slot < frontier)
-        return unsafe IOVAHandle(slot: slot, generation: slots[Int(slot)].generation)
+        return IOVAHandle(slot: slot, generation: slots.state(slot).generation)
     }
 
     /// From in use to cached: the handle is stale from now on.
     @inline(__always)
     mutating func cache(_ slot: UInt32, link: UInt32) {
-        unsafe slots[Int(slot)].generation &+= 1
-        unsafe slots[Int(slot)].link = link
+        let generation = slots.state(slot).generation &+ 1
+        slots.setState(slot, SlotState(generation: generation, link: link))
     }
 
     /// From cached to in use, under a new handle.
     @inline(__always)
     mutating func revive(_ slot: UInt32, link: UInt32) -> IOVAHandle {
-        unsafe slots[Int(slot)].generation &+= 1
-        unsafe slots[Int(slot)].link = link
-        return handle(ofSlot: slot)
+        let generation = slots.state(slot).generation &+ 1
+        slots.setState(slot, SlotState(generation: generation, link: link))
+        return IOVAHandle(slot: slot, generation: generation)
     }
 
     /// From in use or cached to free.
     @inline(__always)
     mutating func give(_ slot: UInt32) {
         assert(slot < frontier)
+        let generation = slots.state(slot).generation
         // Even afterwards, and another than any handle that was given out.
-        unsafe slots[Int(slot)].generation &+= slots[Int(slot)].generation & 1
-        unsafe slots[Int(slot)].link = freeHead
-        freeHead = slot
+        slots.setState(
+            slot,
+            SlotState(generation: generation &+ (generation & 1), link: below(freed: slot)))
         count &-= 1
+    }
+
+    /// Puts a slot on the list that it belongs to; answers what it links to.
+    @inline(__always)
+    private mutating func below(freed slot: UInt32) -> UInt32 {
+        if isShared, let below = putElsewhere(slot) { return below }
+        let below = freeHead
+        freeHead = slot
+        return below
+    }
+
+    /// Puts a slot on its home's list, unless that is who takes at present: then nil.
+    private mutating func putElsewhere(_ slot: UInt32) -> UInt32? {
+        guard let home = homes?.home(of: slot), home != homes?.current else { return nil }
+        return homes?.put(slot, in: home)
+    }
+
+    /// Where slots have homes: a new chunk for who takes at present, or a list of somebody else's.
+    private mutating func refillFreeList() {
+        guard Int(frontier) < capacity else {
+            freeHead = homes?.stealList() ?? .max
+            return
+        }
+        homes?.claimChunk(startingAt: frontier)
+        frontier += UInt32(SlotHomes.chunk)
+        for slot in (frontier - UInt32(SlotHomes.chunk)..<frontier).reversed() {
+            // Generation 0: no handle fits.
+            slots.setState(slot, SlotState(generation: 0, link: freeHead))
+            freeHead = slot
+        }
+    }
+
+    /// Says who takes slots from now on.
+    mutating func serve(_ home: Int) {
+        freeHead = homes?.change(to: home, puttingAway: freeHead) ?? freeHead
     }
 }

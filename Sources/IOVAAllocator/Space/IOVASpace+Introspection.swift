@@ -34,7 +34,7 @@ extension IOVASpace {
     public func largestHole(alignment: UInt64 = 4096) -> UInt64 {
         precondition(alignment.nonzeroBitCount == 1, "an alignment is a power of two")
         let mask = ~(granule - 1)
-        if magazine.count == 0 {
+        if cachedCount == 0 {
             if alignment <= granule { return tree.rootMaxima.page & mask }
             if alignment == HoleMaxima.hugeAlignment { return tree.rootMaxima.huge & mask }
             if alignment == HoleMaxima.giantAlignment { return tree.rootMaxima.giant & mask }

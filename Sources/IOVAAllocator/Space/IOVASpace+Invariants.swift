@@ -7,8 +7,8 @@ extension IOVASpace {
         if let problem = tree.invariantViolation() { return problem }
         var free: UInt64 = 0
         forEachHole { hole in free &+= hole.last.rawValue &- hole.first.rawValue &+ 1 }
-        if free != freeBytes &+ magazine.byteCount {
-            return "\(free) free bytes, counted \(freeBytes) and \(magazine.byteCount) cached"
+        if free != freeBytes &+ cachedByteCount {
+            return "\(free) free bytes, counted \(freeBytes) and \(cachedByteCount) cached"
         }
         if let problem = magazineViolation() { return problem }
         if tree.count + restoreDebt > tree.entryCapacity { return "frees may find no entries" }
@@ -17,7 +17,9 @@ extension IOVASpace {
         forEachEntry { entry in check.visit(entry, handles, reservations) }
         check.finish()
         if let problem = check.problem { return problem }
-        if check.used != usedBytes { return "\(check.used) used bytes, counted \(usedBytes)" }
+        if check.used != usedBytes &- lending.byteCount {
+            return "\(check.used) used bytes, counted \(usedBytes), \(lending.byteCount) of it lent"
+        }
         if check.quarantinedBytes != quarantinedBytes || check.guardBytes != guardBytes {
             return "bytes in quarantine or in gaps are miscounted"
         }

@@ -10,7 +10,7 @@ extension IOVASpace {
             guard tree.tag(cursor).liesOverReservation else { return }
             for piece in reservations.pieces(inside: range) { builder.interrupt(piece.range) }
         }
-        return builder.finish(cached: magazine.count, magazine.byteCount)
+        return builder.finish(cached: cachedCount, cachedByteCount)
     }
 }
 

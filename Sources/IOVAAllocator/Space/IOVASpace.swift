@@ -7,11 +7,13 @@
 /// address space at once but memory only as regions come to exist.
 ///
 /// Who may touch what: one owner at a time; nothing here is thread-safe. `DMADomain` puts it
-/// behind its own lock.
+/// behind its own lock; `SharedIOVASpace` is one for several threads.
 public struct IOVASpace: ~Copyable {
     var tree: IntervalTree
     var handles: HandleTable
     var magazine: RangeMagazine
+    /// What threads hold, where they share the space.
+    var lending: Lending
     var reservations: [Reservation]
     /// Entries that freeing regions over reservations may bring back: kept in reserve, so that a
     /// free never fails.
@@ -59,14 +61,18 @@ public struct IOVASpace: ~Copyable {
             magazine ?? .suited(to: regionCapacity), metadata)
     }
 
-    private static func make(
+    /// - Parameter lendable: how many ranges the caches of threads may hold together; nil where
+    ///   the space has one owner.
+    static func make(
         _ usable: [IOVARange], _ granule: UInt64, _ regionCapacity: Int,
-        _ reservationCapacity: Int, _ magazine: IOVAMagazineLimits, _ metadata: IOVAMetadataOptions
+        _ reservationCapacity: Int, _ magazine: IOVAMagazineLimits,
+        _ metadata: IOVAMetadataOptions, lendable: Int? = nil
     ) throws(IOVASpaceError) -> IOVASpace {
         try check(granule, regionCapacity, reservationCapacity)
         try check(granule, regionCapacity, magazine.ranges)
+        try check(granule, regionCapacity, lendable ?? 0)
         var space = IOVASpace(
-            granule, regionCapacity, reservationCapacity, magazine, metadata)
+            granule, regionCapacity, reservationCapacity, magazine, metadata, lendable)
         for range in usable { try space.addUsable(range) }
         return space
     }
@@ -77,21 +83,22 @@ public struct IOVASpace: ~Copyable {
     /// noncopyable type throw between its assignments.
     private init(
         _ granule: UInt64, _ regionCapacity: Int, _ reservationCapacity: Int,
-        _ limits: IOVAMagazineLimits, _ metadata: IOVAMetadataOptions
+        _ limits: IOVAMagazineLimits, _ metadata: IOVAMetadataOptions, _ lendable: Int?
     ) {
         self.granule = granule
         granuleShift = UInt64(granule.trailingZeroBitCount)
         self.regionCapacity = regionCapacity
         hasByteLimit = limits.byteCount != nil
         // A cached range keeps its entry and its slot.
-        let ranges = regionCapacity + limits.ranges
+        let ranges = regionCapacity + limits.ranges + (lendable ?? 0)
         tree = IntervalTree(
             entryCapacity: ranges + reservationCapacity + 2,
             expectedCount: metadata.isPopulated ? regionCapacity : 0, advice: metadata.advice)
         handles = HandleTable(
             capacity: ranges, populated: metadata.isPopulated ? regionCapacity : 0,
-            advice: metadata.advice)
+            advice: metadata.advice, isShared: lendable != nil)
         magazine = RangeMagazine(limits)
+        lending = Lending(capacity: lendable ?? 0)
         reservations = []
         restoreDebt = 0
         freeBytes = 0
@@ -118,15 +125,22 @@ public struct IOVASpace: ~Copyable {
 
     /// The bytes free for placement, saturated at 2^64-1.
     public var freeByteCount: UInt64 {
-        let count = freeBytes &+ magazine.byteCount
-        return count == 0 && tree.count == magazine.count ? .max : count
+        let count = freeBytes &+ cachedByteCount
+        return count == 0 && tree.count == cachedCount ? .max : count
     }
 
     /// The bytes of it that are kept for reuse, whole ranges each.
-    public var cachedByteCount: UInt64 { magazine.byteCount }
+    public var cachedByteCount: UInt64 { magazine.byteCount &+ lending.byteCount }
+
+    /// The ranges that are kept for reuse.
+    @inline(__always)
+    var cachedCount: Int { magazine.count &+ lending.count }
 
     /// The bytes of live regions, saturated at 2^64-1: together they may hold all 2^64.
-    public var usedByteCount: UInt64 { usedBytes == 0 && regionCount > 0 ? .max : usedBytes }
+    public var usedByteCount: UInt64 {
+        let count = usedBytes &- lending.byteCount
+        return count == 0 && regionCount > 0 ? .max : count
+    }
 
     /// The bytes in quarantine, saturated at 2^64-1; their guard gaps are not among them.
     public var quarantinedByteCount: UInt64 {
@@ -140,16 +154,17 @@ public struct IOVASpace: ~Copyable {
     public var guardByteCount: UInt64 { guardBytes }
 
     /// The number of live regions.
-    public var regionCount: Int { handles.count - magazine.count - quarantinedCount }
+    public var regionCount: Int { handles.count - cachedCount - quarantinedCount }
 
-    /// Slots in use by regions, live or quarantined.
+    /// Whether regions, live or quarantined, and what threads may hand out unasked use up the
+    /// capacity.
     @inline(__always)
-    var isFull: Bool { handles.count &- magazine.count >= regionCapacity }
+    var isFull: Bool { handles.count &- magazine.count &- lending.spare >= regionCapacity }
 
-    /// Whether an entry of the tree is a range that the magazine keeps: it is free.
+    /// Whether an entry of the tree is a range that is kept for reuse: it is free.
     @inline(__always)
     func isCached(_ cursor: IntervalTree.Cursor) -> Bool {
-        guard magazine.count > 0 else { return false }
+        guard cachedCount > 0 else { return false }
         let tag = tree.tag(cursor)
         return tag.kind == .region && handles.isCached(tag.payload)
     }

@@ -50,9 +50,10 @@ struct FuzzRun {
     /// - Parameter crowd: 0 to 2: how full the space is at the start. What splits and joins the
     ///   leaves of the tree takes dozens of entries, which a short input does not come to.
     mutating func go<Fuzz: Fuzzer>(
-        _: Fuzz.Type, _ random: inout SeededGenerator, crowd: Int, steps: Int
+        _: Fuzz.Type, _ random: inout SeededGenerator, crowd: Int, steps: Int,
+        _ make: (inout SeededGenerator) throws -> SpaceModel<Fuzz.Oracle> = Fuzz.makeModel
     ) throws {
-        var model = try Fuzz.makeModel(&random)
+        var model = try make(&random)
         for number in 0..<UInt64([0, 31, 58][crowd]) {
             let address = model.oracle.span.lowerBound &+ 2 &* number &* model.granule
             try model.apply(.allocate(byteCount: model.granule, .fixed(IOVA(address))))

@@ -96,7 +96,7 @@ extension SpaceModel {
             try require(span.entry != nil || next.entry != nil, "\(span) and \(next): one hole")
         }
         var entries: [IOVAEntry] = []
-        space.forEachEntry { entries.append($0) }
+        space.forEachEntry(overlapping: .all) { entries.append($0) }
         try require(
             all.compactMap(\.entry) == entries
                 && all.allSatisfy { $0.entry == nil || $0.entry?.range == $0.range },

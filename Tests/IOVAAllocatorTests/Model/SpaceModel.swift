@@ -5,7 +5,7 @@ import TestSupport
 ///
 /// Every answer of the space, refusals and their data included, is held against the oracle's.
 struct SpaceModel<Oracle: SpaceOracle>: ~Copyable {
-    var space: IOVASpace
+    var space: SpaceUnderTest
     var oracle: Oracle
     let granule: UInt64
     let regionCapacity: Int
@@ -21,14 +21,25 @@ struct SpaceModel<Oracle: SpaceOracle>: ~Copyable {
     var outcomes: [String: Int] = [:]
 
     /// A space without a usable range, and an oracle in the same state.
+    ///
+    /// - Parameter sharers: threads that share the space; none for a space with one owner.
     init(
         oracle: Oracle, granule: UInt64, regionCapacity: Int, reservationCapacity: Int = 4096,
         magazine: IOVAMagazineLimits = IOVAMagazineLimits(ranges: 32, byteCount: .max),
-        mayRunOutOfEntries: Bool = false
+        mayRunOutOfEntries: Bool = false, sharers: ThreadCrew? = nil
     ) throws(IOVASpaceError) {
-        space = try IOVASpace(
-            usable: [], granule: granule, regionCapacity: regionCapacity,
-            reservationCapacity: reservationCapacity, magazine: magazine)
+        if let sharers {
+            let shared = try SharedIOVASpace(
+                usable: [], granule: granule, regionCapacity: regionCapacity,
+                reservationCapacity: reservationCapacity, magazine: magazine,
+                threadCache: magazine)
+            space = SpaceUnderTest(shared, crew: sharers)
+        } else {
+            let single = try IOVASpace(
+                usable: [], granule: granule, regionCapacity: regionCapacity,
+                reservationCapacity: reservationCapacity, magazine: magazine)
+            space = SpaceUnderTest(single)
+        }
         self.oracle = oracle
         self.granule = granule
         self.regionCapacity = regionCapacity

@@ -46,8 +46,22 @@ static inline uint64_t cbench_opaque(uint64_t value)
 	return value;
 }
 
+/* Tells the processor that this thread spins. */
+static inline void cbench_pause(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#else
+	__asm__ __volatile__("yield");
+#endif
+}
+
 /* CLOCK_MONOTONIC_RAW in nanoseconds. */
 uint64_t cbench_monotonic_ns(void);
+
+/* Binds the calling thread to the nth of the processors that it may use, counted from 0 and round
+ * again. Returns 0 or -errno. */
+int cbench_pin_thread(unsigned int nth);
 
 /* Gives the heap's free pages back to the kernel. */
 void cbench_trim_heap(void);
