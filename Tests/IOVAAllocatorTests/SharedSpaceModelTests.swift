@@ -11,7 +11,8 @@ extension SharedSpace {
         @Test("small shared spaces agree with the bitmap after every step")
         func bitmap() throws {
             defer { crew.end() }
-            try ModelFuzzTests().swarm(seed: 0x5a5a_0001, steps: 300, PageFuzz.self) { random throws in
+            try ModelFuzzTests().swarm(seed: 0x5a5a_0001, steps: 300, PageFuzz.self) {
+                random throws in
                 let places: [(UInt64, UInt64)] = [
                     (0, 4096), (0 &- (64 * 4096), 4096), (1 << 45, 2 << 20),
                 ]
@@ -28,7 +29,8 @@ extension SharedSpace {
         @Test("shared spaces of 2^64 bytes agree with the ordered lists after every step")
         func lists() throws {
             defer { crew.end() }
-            try ModelFuzzTests().swarm(seed: 0x5a5a_0002, steps: 200, WideFuzz.self) { random throws in
+            try ModelFuzzTests().swarm(seed: 0x5a5a_0002, steps: 200, WideFuzz.self) {
+                random throws in
                 let granule = random.pick([1, 4096, 65536, 2 << 20] as [UInt64])
                 var model = try SpaceModel(
                     oracle: RangeListOracle(), granule: granule, regionCapacity: 64,

@@ -167,7 +167,7 @@ extension DomainState {
         let all = liveExtents() + quarantine
         let bytes = all.reduce(UInt64(0)) { $0 + $1.byteCount }
         if targets[0].device.pinsMemory, bytes != targets[0].pinnedBytes { return "pinnedBytes" }
-        let lower = all.reduce(0) { $0 + $1.entries.lower }
+        let lower = all.reduce(0) { $0 + targets[0].entries(of: $1).lower }
         if lower != targets[0].entries.lower { return "entries" }
         if quarantine.reduce(0, { $0 + $1.byteCount }) != quarantinedBytes { return "quarantined" }
         return nil

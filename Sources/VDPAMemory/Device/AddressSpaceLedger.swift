@@ -8,6 +8,13 @@ package protocol AddressSpaceLedger: AnyObject, Sendable {
     ///
     /// The device calls it with no lock held that a mapping operation takes.
     func covers(_ range: IOVARange, access: DMAAccess) -> Bool
+
+    /// Whether a reset may have lost the device's mappings, and nobody has restored them.
+    func hasLostTable(of device: VDPADevice, addressSpace: UInt32) -> Bool
+}
+
+extension AddressSpaceLedger {
+    package func hasLostTable(of device: VDPADevice, addressSpace: UInt32) -> Bool { false }
 }
 
 /// The address spaces of one device that are taken, and by whom.

@@ -34,6 +34,13 @@ extension VDPADevice {
         guard !areas.isEmpty else { return }
         // Strong from here on, and asked with no lock held that a domain could wait for.
         let ledger = claims.withLock { $0.ledger(addressSpace) }
+        if let ledger, ledger.hasLostTable(of: self, addressSpace: addressSpace) {
+            throw DMAError(
+                .unsafeControl,
+                "\(name) was reset, and may have lost what address space \(addressSpace) had "
+                    + "mapped: a ring there would be out of its reach.",
+                remedy: "Call remap() on the domain, or pass `checked: false` to vouch for it.")
+        }
         for element in areas {
             let area = element.area
             if let ledger, ledger.covers(area.range, access: area.access) { continue }

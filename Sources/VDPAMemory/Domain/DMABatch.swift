@@ -27,7 +27,7 @@ public struct DMABatch: ~Copyable {
         var box: MemoryBox?
         if wanted.needsOwnExtent(byteCount: size) {
             do throws(DMAError) {
-                box = try MemoryBox.allocate(size, wanted, deviceNode: domain.device.numaNode)
+                box = try MemoryBox.allocate(size, wanted, deviceNode: domain.numaNode)
             } catch {
                 throw error.inOperation(index)
             }

@@ -2,8 +2,8 @@ internal import HostMemory
 internal import Synchronization
 internal import VhostVDPA
 
-/// The layout of one address space of a device: hands out memory that the device can reach, and
-/// takes it back.
+/// One layout of device addresses, the same in one or more address spaces of devices: hands out
+/// memory that the devices can reach, and takes it back.
 ///
 /// Safe to share between threads: the control plane (everything here) takes the domain's lock, and
 /// then its device's. Regions keep their domain alive, the domain its device.
@@ -15,10 +15,8 @@ public final class DMADomain: Sendable {
     /// How a domain behaves.
     public typealias Options = DMADomainOptions
 
-    /// The addresses that regions may have.
-    public let range: IOVARange
-    let device: VDPADevice
-    let addressSpace: UInt32
+    /// The addresses that regions may have: those that every attached device can reach.
+    public var range: IOVARange { core.state.withLock { state in state.range } }
     private let forkMark: ForkMark
     let core: DomainCore
 
@@ -35,12 +33,9 @@ public final class DMADomain: Sendable {
         let range = try Layout.range(for: device, options.window)
         let core = DomainCore(
             DomainState(
-                space: space, target: MappingTarget(device, addressSpace: addressSpace),
-                options: options))
+                space: space, range: range,
+                target: MappingTarget(device, addressSpace: addressSpace), options: options))
         try device.claim(addressSpace: addressSpace, ledger: core)
-        self.device = device
-        self.addressSpace = addressSpace
-        self.range = range
         forkMark = ForkMark()
         self.core = core
     }
@@ -151,11 +146,18 @@ public final class DMADomain: Sendable {
 
     func commit(_ operations: [BatchOperation]) throws(DMAError) {
         guard !operations.isEmpty else { return }
-        var operations = operations
-        try ExternalMemoryCheck.inspect(&operations, mapsByAddress: !device.pinsMemory)
-        // What comes back is released here, outside the lock: giving pages back takes time.
-        let released = try locked { state throws(DMAError) in try state.commit(operations) }
-        withExtendedLifetime(released) {}
+        // The memory is looked at outside the lock; again, should a device of another kind be
+        // attached meanwhile.
+        while true {
+            var checked = operations
+            let needs = try locked { state throws(DMAError) in state.memoryNeeds }
+            try ExternalMemoryCheck.inspect(&checked, needs)
+            // What comes back is released here, outside the lock: giving pages back takes time.
+            let released = try locked { state throws(DMAError) -> [Extent]? in
+                state.memoryNeeds == needs ? try state.commit(checked) : nil
+            }
+            if let released { return withExtendedLifetime(released) {} }
+        }
     }
 
     /// Gives back the IDs that a batch named and that did not come to be.
@@ -183,6 +185,9 @@ public final class DMADomain: Sendable {
     func abandon(_ id: RegionID) {
         core.state.withLock { state in state.abandon(id) }
     }
+
+    /// Where the library's memory is had by default.
+    var numaNode: Int? { core.state.withLock { state in state.numaNode } }
 
     /// What the domain holds and has done.
     public var statistics: DMAStatistics {
@@ -227,9 +232,13 @@ public final class DMADomain: Sendable {
     /// everything.
     public func close() {
         let closed = core.state.withLock { state in state.close() }
-        guard let closed else { return }
-        guard closed.areUnmapped else { return device.keepUntilClosed(closed.extents) }
-        withExtendedLifetime(closed.extents) {}
-        device.release(addressSpace: addressSpace)
+        for target in closed {
+            if target.isUnmapped {
+                target.device.release(addressSpace: target.addressSpace)
+            } else {
+                target.device.keepUntilClosed(target.extents)
+            }
+        }
+        withExtendedLifetime(closed) {}
     }
 }

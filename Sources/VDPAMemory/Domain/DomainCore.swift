@@ -11,6 +11,12 @@ final class DomainCore: AddressSpaceLedger {
     func covers(_ range: IOVARange, access: DMAAccess) -> Bool {
         state.withLock { $0.covers(range, access: access) }
     }
+
+    func hasLostTable(of device: VDPADevice, addressSpace: UInt32) -> Bool {
+        state.withLock { state in
+            state.target(device, addressSpace)?.isTableLost ?? false
+        }
+    }
 }
 
 extension DomainState {

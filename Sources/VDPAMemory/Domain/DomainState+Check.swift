@@ -17,15 +17,15 @@ extension DomainState {
     }
 
     /// By the lower bound a request is refused; by the upper bound alone it is tried.
-    private func entriesNeedRoom(
+    func entriesNeedRoom(
         _ transaction: MapTransaction, _ target: MappingTarget
     ) throws(DMAError) -> Bool {
         guard let limit = target.device.entryLimit, !transaction.newExtents.isEmpty else {
             return false
         }
-        let new = transaction.newEntries
+        let new = transaction.newEntries(target)
         let before = target.entries.lower
-        let needed = before - transaction.unmappedEntries.lower + new.lower
+        let needed = before - transaction.unmappedEntries(target).lower + new.lower
         guard needed <= limit else {
             throw DMAError(
                 .entryLimit,
@@ -36,16 +36,18 @@ extension DomainState {
         return before + new.lower > limit
     }
 
-    private func lockedMemoryNeedsRoom(
-        _ transaction: MapTransaction, _ target: MappingTarget
+    /// - Parameter copies: how often the new mappings are counted; nil for once in each target
+    ///   whose device pins.
+    func lockedMemoryNeedsRoom(
+        _ transaction: MapTransaction, _ target: MappingTarget, copies: Int? = nil
     ) throws(DMAError) -> Bool {
         guard target.device.pinsMemory, !transaction.newExtents.isEmpty else { return false }
         let now = target.device.traits.lockedMemory()
         guard let limit = now.limit else { return false }
         // The process's figure counts every device, so other targets' shares are counted too.
-        let sharers = targets.filter { $0.device.pinsMemory }
-        let new = transaction.newBytes * UInt64(sharers.count)
-        let freed = min(now.pinned, transaction.unmappedBytes * UInt64(sharers.count))
+        let sharers = UInt64(copies ?? targets.filter { $0.device.pinsMemory }.count)
+        let new = transaction.newBytes * sharers
+        let freed = min(now.pinned, transaction.unmappedBytes * sharers)
         let needed = now.pinned - freed + new
         guard needed <= limit else {
             throw DMAError(
@@ -79,10 +81,10 @@ extension DomainState {
                 remedy: LockedMemory.remedy(now.pinned + transaction.newBytes),
                 needed: now.pinned + transaction.newBytes, limit: limit)
         } else if let limit = target.device.entryLimit,
-            target.entries.upper + transaction.newEntries.upper > limit
+            target.entries.upper + transaction.newEntries(target).upper > limit
         {
-            let lower = target.entries.lower + transaction.newEntries.lower
-            let upper = target.entries.upper + transaction.newEntries.upper
+            let lower = target.entries.lower + transaction.newEntries(target).lower
+            let upper = target.entries.upper + transaction.newEntries(target).upper
             error = DMAError(
                 .entryLimit,
                 "\(name) refused \(extent.range). Its table has \(limit) entries, and the "

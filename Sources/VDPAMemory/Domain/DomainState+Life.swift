@@ -37,16 +37,20 @@ extension DomainState {
 
     /// The last call: unmaps everything.
     ///
-    /// - Returns: what was mapped; nil where the domain was closed before.
-    mutating func close() -> ClosedExtents? {
-        guard !isClosed else { return nil }
+    /// - Returns: each target with what was mapped in it; none where the domain was closed before.
+    mutating func close() -> [ClosedTarget] {
+        guard !isClosed else { return [] }
         isClosed = true
-        var closed = ClosedExtents(extents: liveExtents() + quarantine, areUnmapped: true)
+        let all = liveExtents() + quarantine
+        var closed: [ClosedTarget] = []
         for target in targets {
-            let undone = target.revert(closed.extents.map { MapMessage.map($0) })
-            if undone != nil { closed.areUnmapped = false }
+            let failure = target.revert(all.map { MapMessage.map($0) })
+            closed.append(
+                ClosedTarget(
+                    device: target.device, addressSpace: target.addressSpace, extents: all,
+                    isUnmapped: failure == nil))
         }
-        forget(closed.extents)
+        forget(all)
         return closed
     }
 
@@ -82,12 +86,14 @@ extension DomainState {
     }
 }
 
-/// What a closed domain leaves.
-struct ClosedExtents {
-    var extents: [Extent]
-    /// Whether every device has confirmed that it lets go. Else the memory must not be given back
+/// What a closed domain leaves in one address space.
+struct ClosedTarget {
+    let device: VDPADevice
+    let addressSpace: UInt32
+    let extents: [Extent]
+    /// Whether the device has confirmed that it lets go. Else the memory must not be given back
     /// before the device's file is closed, with which the kernel unmaps everything.
-    var areUnmapped: Bool
+    let isUnmapped: Bool
 }
 
 extension DMAError {

@@ -47,7 +47,7 @@ extension DomainState {
         let extent = Extent(
             range: placed.range, address: address, access: wanted.access, memory: memory,
             carver: nil, handle: placed.handle,
-            entries: entryBounds(byteCount: size, pageSize: pageSize, areas: 1),
+            entries: entries(byteCount: size, pageSize: pageSize, areas: 1),
             isJoinable: false)
         adopt(extent, placed.handle, &transaction)
         record(
@@ -69,7 +69,7 @@ extension DomainState {
         let extent = Extent(
             range: placed.range, address: memory.address, access: access, memory: nil,
             carver: nil, handle: placed.handle,
-            entries: entryBounds(
+            entries: entries(
                 byteCount: memory.byteCount, pageSize: 4096, areas: memory.areaCount),
             isJoinable: isolation == .shared)
         adopt(extent, placed.handle, &transaction)
@@ -141,12 +141,9 @@ extension DomainState {
         }
     }
 
-    private func entryBounds(byteCount: UInt64, pageSize: UInt64, areas: Int) -> EntryBounds {
-        if targets.allSatisfy({ !$0.device.pinsMemory }) {
-            return EntryBounds(lower: areas, upper: areas)
-        }
+    private func entries(byteCount: UInt64, pageSize: UInt64, areas: Int) -> ExtentEntries {
         let pages = byteCount / pageSize + (byteCount % pageSize == 0 ? 0 : 1)
-        return EntryBounds(lower: 1, upper: max(areas, Int(clamping: pages)))
+        return ExtentEntries(pageCount: Int(clamping: pages), areaCount: areas)
     }
 
     // MARK: a part of a shared extent
@@ -228,7 +225,7 @@ extension DomainState {
         let extent = Extent(
             range: IOVARange(first: first, last: first + (bytes - 1)), address: address,
             access: wanted.access, memory: box, carver: carver, handle: placed.handle,
-            entries: entryBounds(byteCount: bytes, pageSize: pageSize, areas: 1),
+            entries: entries(byteCount: bytes, pageSize: pageSize, areas: 1),
             isJoinable: false)
         do throws(IOVASpaceError) {
             try carver.space.addUsable(extent.range)

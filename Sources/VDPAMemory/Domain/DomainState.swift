@@ -17,7 +17,12 @@ struct DomainState: ~Copyable {
     var quarantine: [Extent] = []
     var quarantinedBytes: UInt64 = 0
     let options: DMADomainOptions
-    let numaNode: Int?
+    /// Windows that stay closed although the last device has been detached.
+    var windowsKept: [IOVARange] = []
+    /// What all targets can address, inside the options' window.
+    var range: IOVARange
+    /// Where the library's memory is had by default: the node of the first device.
+    var numaNode: Int? { targets.first?.device.numaNode }
     var counters = DomainCounters()
     /// Of the regions that are live, so that nobody has to walk them.
     var liveRegionCount = 0
@@ -28,13 +33,25 @@ struct DomainState: ~Copyable {
     var needsRemap = false
 
     init(
-        space: consuming IOVASpace, target: MappingTarget, options: DMADomainOptions
+        space: consuming IOVASpace, range: IOVARange, target: MappingTarget,
+        options: DMADomainOptions
     ) {
         self.space = space
         regions = RegionTable(capacity: options.regionCapacity)
         targets = [target]
         self.options = options
-        numaNode = target.device.numaNode
+        self.range = range
+    }
+
+    func target(_ device: VDPADevice, _ addressSpace: UInt32) -> MappingTarget? {
+        targets.first { $0.device === device && $0.addressSpace == addressSpace }
+    }
+
+    /// What the caller's memory must be for the devices that there are now.
+    var memoryNeeds: MemoryNeeds {
+        MemoryNeeds(
+            pins: targets.contains { $0.device.pinsMemory },
+            mapsByAddress: targets.contains { !$0.device.pinsMemory })
     }
 
     func extent(_ handle: IOVAHandle) -> Extent? {

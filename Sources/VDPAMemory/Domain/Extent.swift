@@ -25,14 +25,14 @@ final class Extent: @unchecked Sendable {
     var pendingFrees = 0
     /// Since when it waits in quarantine, in nanoseconds of the domain's clock; nil while it lives.
     var quarantinedAt: UInt64?
-    /// Entries of the kernel's table: at least so many, at most so many.
-    private(set) var entries: EntryBounds
+    /// Entries of the kernel's table, by the kind of device.
+    private(set) var entries: ExtentEntries
     /// Bytes from the start that have had an owner: above them the memory still reads as zeros.
     var dirtyByteCount: UInt64 = 0
 
     init(
         range: IOVARange, address: UInt, access: DMAAccess, memory: MemoryBox?, carver: Carver?,
-        handle: IOVAHandle, entries: EntryBounds, isJoinable: Bool
+        handle: IOVAHandle, entries: ExtentEntries, isJoinable: Bool
     ) {
         self.range = range
         self.address = address
@@ -66,7 +66,31 @@ final class Extent: @unchecked Sendable {
         range = IOVARange(first: range.first, last: next.range.last)
         handles += next.handles
         liveRegions += next.liveRegions
-        entries = EntryBounds(lower: 1, upper: entries.upper + next.entries.upper)
+        entries.join(next.entries)
+    }
+
+    /// Notes in how many areas of the process the caller's memory lies: asked once a device that
+    /// maps by virtual address has the extent.
+    func setAreaCount(_ count: Int) { entries.areaCount = count }
+}
+
+/// What an extent takes of the kernel's table, which depends on the device.
+struct ExtentEntries: Hashable, Sendable {
+    /// Pages of the memory's page size: the most physically contiguous runs that there can be.
+    var pageCount: Int
+    /// Areas of the process (VMAs).
+    var areaCount: Int
+
+    /// - Parameter pinned: whether the device's pages are pinned; else it maps by virtual address.
+    func bounds(pinned: Bool) -> EntryBounds {
+        pinned
+            ? EntryBounds(lower: 1, upper: max(areaCount, pageCount))
+            : EntryBounds(lower: areaCount, upper: areaCount)
+    }
+
+    mutating func join(_ next: ExtentEntries) {
+        pageCount += next.pageCount
+        areaCount += next.areaCount
     }
 }
 

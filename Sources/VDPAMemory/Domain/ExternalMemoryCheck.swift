@@ -1,5 +1,13 @@
 internal import HostMemory
 
+/// How the devices of a domain take memory.
+struct MemoryNeeds: Hashable, Sendable {
+    /// Some device's pages are pinned.
+    var pins: Bool
+    /// Some device maps by virtual address.
+    var mapsByAddress: Bool
+}
+
 /// What the caller's memory must be before a device is told about it: the kernel would take much of
 /// what is refused here, and map something else, or nothing.
 enum ExternalMemoryCheck {
@@ -17,15 +25,15 @@ enum ExternalMemoryCheck {
     /// Looks at the memory of every registration in a batch, and fills in how many areas of the
     /// process each lies in, where that matters.
     ///
-    /// For a device that pins, the pages are faulted in (one madvise(2) each), which is what the
-    /// pin would do and find out. For one that maps by virtual address the process's maps tell
+    /// For devices that pin, the pages are faulted in (one madvise(2) each), which is what the
+    /// pin would do and find out. For those that map by virtual address the process's maps tell
     /// what kind of memory it is: one reading for the whole batch.
     ///
     /// - Throws: `unsuitableMemory`, with the operation's index.
     static func inspect(
-        _ operations: inout [BatchOperation], mapsByAddress: Bool
+        _ operations: inout [BatchOperation], _ needs: MemoryNeeds
     ) throws(DMAError) {
-        guard mapsByAddress || !canPinAll(operations) else { return }
+        guard needs.mapsByAddress || needs.pins && !canPinAll(operations) else { return }
         var first = UInt.max
         var last: UInt = 0
         for case .register(_, let memory, _, _, _) in operations {
@@ -45,7 +53,7 @@ enum ExternalMemoryCheck {
                     operations[index]
             else { continue }
             do throws(DMAError) {
-                memory.areaCount = try areaCount(memory, snapshot, access, mapsByAddress)
+                memory.areaCount = try areaCount(memory, snapshot, access, needs)
             } catch {
                 throw error.inOperation(index)
             }
@@ -65,7 +73,7 @@ enum ExternalMemoryCheck {
 
     private static func areaCount(
         _ memory: ExternalRange, _ snapshot: [MemoryArea], _ access: DMAAccess,
-        _ mapsByAddress: Bool
+        _ needs: MemoryNeeds
     ) throws(DMAError) -> Int {
         let areas: ArraySlice<MemoryArea>
         do throws(HostMemoryError) {
@@ -88,7 +96,7 @@ enum ExternalMemoryCheck {
                         + "write it.",
                     remedy: "Register it as `.readOnly`, or map it writable.")
             }
-            if mapsByAddress, !(area.isShared && area.isFileBacked) {
+            if needs.mapsByAddress, !(area.isShared && area.isFileBacked) {
                 throw DMAError(
                     .unsuitableMemory,
                     "The memory at \(memory.text) is private or anonymous in part. This device "
@@ -97,7 +105,7 @@ enum ExternalMemoryCheck {
                     remedy: "Use memory from memfd_create or a shared file, or `allocate`.")
             }
         }
-        if !mapsByAddress,
+        if needs.pins,
             let refusal = ExternalMemory.refusalToFaultIn(
                 memory.addresses, writing: access != .readOnly)
         {

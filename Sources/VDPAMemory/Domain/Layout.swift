@@ -53,7 +53,7 @@ enum Layout {
         return range
     }
 
-    private static func windows(_ device: VDPADevice) -> [IOVARange] {
+    static func windows(_ device: VDPADevice) -> [IOVARange] {
         #if arch(x86_64)
             return [interruptWindow] + device.reservedWindows
         #else

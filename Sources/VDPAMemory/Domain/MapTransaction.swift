@@ -63,12 +63,12 @@ struct MapTransaction {
     /// Bytes that the batch still has to carve, per kind: extents are made large enough for all.
     var carvedBytesToCome: [CarverKey: Int] = [:]
 
-    var newEntries: EntryBounds {
-        newExtents.reduce(into: EntryBounds(lower: 0, upper: 0)) { $0 += $1.entries }
+    func newEntries(_ target: MappingTarget) -> EntryBounds {
+        newExtents.reduce(into: EntryBounds(lower: 0, upper: 0)) { $0 += target.entries(of: $1) }
     }
 
-    var unmappedEntries: EntryBounds {
-        unmapped.reduce(into: EntryBounds(lower: 0, upper: 0)) { $0 += $1.entries }
+    func unmappedEntries(_ target: MappingTarget) -> EntryBounds {
+        unmapped.reduce(into: EntryBounds(lower: 0, upper: 0)) { $0 += target.entries(of: $1) }
     }
 
     var newBytes: UInt64 { newExtents.reduce(0) { $0 + $1.byteCount } }

@@ -13,6 +13,8 @@ final class MappingTarget: @unchecked Sendable {
     var pinnedBytes: UInt64 = 0
     var messages = IOTLBMessageCounts()
     private var rings = RingsInUse()
+    /// The device's table epoch at which everything was mapped.
+    private var epoch: UInt64
     /// A BATCH_END was refused. Until one is taken the device is not told of any change, so that
     /// every transaction ends with one.
     private var isBatchOpen = false
@@ -20,7 +22,16 @@ final class MappingTarget: @unchecked Sendable {
     init(_ device: VDPADevice, addressSpace: UInt32) {
         self.device = device
         self.addressSpace = addressSpace
+        epoch = device.tableEpoch
     }
+
+    func entries(of extent: Extent) -> EntryBounds {
+        extent.entries.bounds(pinned: device.pinsMemory)
+    }
+
+    /// Whether a reset may have lost what this domain has mapped there: see
+    /// `VDPADevice.tableEpoch`.
+    var isTableLost: Bool { device.tableEpoch != epoch }
 
     /// See `RingsInUse.first`.
     func ring(overlapping range: IOVARange) -> IOVARange? {
@@ -28,12 +39,12 @@ final class MappingTarget: @unchecked Sendable {
     }
 
     func account(mapped extent: Extent) {
-        entries += extent.entries
+        entries += entries(of: extent)
         if device.pinsMemory { pinnedBytes += extent.byteCount }
     }
 
     func account(unmapped extent: Extent) {
-        entries -= extent.entries
+        entries -= entries(of: extent)
         if device.pinsMemory { pinnedBytes -= extent.byteCount }
     }
 
@@ -216,6 +227,9 @@ extension MappingTarget {
                     return false
                 }
             }
+            // A reset waits for the batch lock, so that none comes in between.
+            let now = device.tableEpoch
+            defer { if failure == nil { epoch = now } }
             let isBatched = device.supportsBatching
             if isBatched, !done(.batchBegin(asid: addressSpace)) {
                 failure?.stillMapped = gone
