@@ -9,8 +9,12 @@ extension HostMemoryError {
             error.freePagesByNode = topology.freePages(of: pageSize)
             error.remedy = error.remedyForExhaustion(of: pageSize, topology)
         case .noSuchNode:
-            error.existingNodes = topology.nodes
-            error.remedy = "Name one of the existing nodes, or let the kernel choose with .any."
+            error.existingNodes = call == .bind ? topology.allowedNodes : topology.nodes
+            error.remedy =
+                call == .bind
+                ? "The process's cpuset leaves the node out: see Mems_allowed_list in "
+                    + "/proc/self/status, or let the kernel choose with .any."
+                : "Name one of the existing nodes, or let the kernel choose with .any."
         case .pageSizeUnavailable:
             error.remedy =
                 pageSize == .size1GiB

@@ -24,7 +24,7 @@ import Testing
     }
 
     /// Steps that may fail without harm: the page size is read from smaps all the same.
-    private static let bestEffort: Set<SystemCall> = [.adviseHugepage, .collapse]
+    private static let bestEffort: Set<SystemCall> = [.adviseHugepage, .adviseOrdinary, .collapse]
 
     @Test(arguments: [PagePolicy.exactly(.size4KiB), .exactly(.transparent2MiB), .largest])
     func everyStepFailsOnceAndNothingIsLeft(pages: PagePolicy) throws {

@@ -5,11 +5,17 @@ struct CarverKey: Hashable {
     let access: DMAAccess
     let pages: PagePolicy
     let node: NodePolicy
+    let isInheritedByFork: Bool
+    let isExcludedFromCoreDumps: Bool
+    let isZeroedWhenFreed: Bool
 
     init(_ wanted: AllocationOptions) {
         access = wanted.access
         pages = wanted.pages
         node = wanted.node
+        isInheritedByFork = wanted.isInheritedByFork
+        isExcludedFromCoreDumps = wanted.isExcludedFromCoreDumps
+        isZeroedWhenFreed = wanted.isZeroedWhenFreed
     }
 }
 

@@ -178,6 +178,7 @@ extension DomainState {
         }
         for id in transaction.placed { regions.update(id) { $0.state = .live } }
         for extent in transaction.newExtents {
+            extent.memory?.publish()
             for target in targets { target.account(mapped: extent) }
         }
         let unmappedNow = Set(transaction.unmapped.map(ObjectIdentifier.init))
@@ -206,6 +207,7 @@ extension DomainState {
         extent.pendingFrees -= 1
         regions.give(id)
         if let carver = extent.carver {
+            carver.clean(record)
             unwind { try carver.space.free(record.handle) }
             extent.carvedBytes -= record.byteCount
         } else {
