@@ -1,3 +1,4 @@
+import CNUMA
 import HostMemory
 import TestSupport
 import Testing
@@ -35,6 +36,44 @@ import Testing
         #expect(topology.freePages(of: .size2MiB) == [0: 7])
         #expect(topology.pool(of: .size2MiB)?.overcommit == 4)
         #expect(topology.availableByteCount(onNode: 0) == 500 << 10 - 1000 << 10 / 50)
+    }
+
+    @Test func sysfsAndLibnumaAgreeOnTheNodesWithMemory() {
+        guard numa_available() >= 0 else {
+            #expect(HostTopology().nodes == [0])
+            return
+        }
+        let known = (0...numa_max_node()).filter { numa_node_size64($0, nil) > 0 }
+        #expect(HostTopology().nodes == known.map { Int($0) })
+    }
+
+    @Test func aCpusetLeavesNodesOut() throws {
+        let tree = try FileTree.sysfs(freeHugepages: [3, 5])
+        try tree.write("self/status", "Name:\tx\nMems_allowed:\t1\nMems_allowed_list:\t0\n")
+        var options = HostMemory.Options()
+        options.topology = HostTopology(sysfs: tree.path, procfs: tree.path)
+        #expect(options.topology.nodes == [0, 1])
+        #expect(options.topology.allowedNodes == [0])
+        // Eight pages are free, and five of them are no use to this process.
+        do throws(HostMemoryError) {
+            _ = try HostMemory.allocate(
+                byteCount: 8 << 20, pages: .exactly(.size2MiB), node: .any, options: options)
+            Issue.record("memory of a node that is not ours")
+        } catch {
+            #expect(error.code == .exhausted)
+            #expect(error.call == nil, "refused before any call")
+        }
+        // What mbind answers for such a node.
+        options.system = SystemCalls { $0 == .bind ? 22 : nil }
+        do throws(HostMemoryError) {
+            _ = try HostMemory.allocate(
+                byteCount: 4096, node: .preferred(1), options: options)
+            Issue.record("memory of a node that is not ours")
+        } catch {
+            #expect(error.code == .noSuchNode)
+            #expect(error.nodes == [1] && error.existingNodes == [0])
+            #expect(error.remedy.contains("Mems_allowed_list"))
+        }
     }
 
     @Test func aDevicesNodeIsThatOfItsFirstParentThatHasOne() throws {
