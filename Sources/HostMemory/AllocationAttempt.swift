@@ -32,9 +32,18 @@ struct AllocationAttempt {
         // Best effort too: else a kernel that gives them unasked gives other pages than these.
         if pages == .size4KiB { try? mapping.advise(.adviseOrdinary) }
         try binding.apply(to: mapping, topology, system)
+        // smaps walks every page that is there, so ordinary memory is looked at before: now that
+        // MADV_NOHUGEPAGE is set, its pages are those of the mapping (KernelPageSize).
+        let known =
+            pages == .size4KiB ? try PageSizeProbe.pageSize(of: mapping, topology, system) : nil
         let count = try Populator(mapping, pages: pages, options.population, system).populate()
 
-        let obtained = try PageSizeProbe.pageSize(of: mapping, topology, system)
+        let obtained: PageSize
+        if let known {
+            obtained = known
+        } else {
+            obtained = try PageSizeProbe.pageSize(of: mapping, topology, system)
+        }
         var earlier = attempts
         if obtained != pages {
             guard pages == .transparent2MiB, obtained == .size4KiB, acceptsOrdinaryPages else {

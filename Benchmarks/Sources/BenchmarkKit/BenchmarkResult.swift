@@ -27,6 +27,10 @@ public struct BenchmarkResult: Sendable {
     /// The median over that of the reference `chase`, and of `floor`, at the same n.
     public var ratioToChase: Double?
     public var ratioToFloor: Double?
+    /// The fastest repetition over that of the kernel's population alone, beside it.
+    public var ratioToPopulate: Double?
+    /// The same of processor time, all threads together.
+    public var processorRatioToPopulate: Double?
 
     public init(
         suite: String, caseName: String, n: Int, per: String, medianNs: Double, meanNs: Double,
@@ -63,6 +67,8 @@ extension BenchmarkResult: Encodable {
         case residentBytesPerRegion = "resident_bytes_per_region"
         case ratioToChase = "ratio_to_chase"
         case ratioToFloor = "ratio_to_floor"
+        case ratioToPopulate = "ratio_to_populate"
+        case processorRatioToPopulate = "processor_ratio_to_populate"
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -88,5 +94,7 @@ extension BenchmarkResult: Encodable {
         try row.encode(residentBytesPerRegion, forKey: .residentBytesPerRegion)
         try row.encode(ratioToChase, forKey: .ratioToChase)
         try row.encode(ratioToFloor, forKey: .ratioToFloor)
+        try row.encode(ratioToPopulate, forKey: .ratioToPopulate)
+        try row.encode(processorRatioToPopulate, forKey: .processorRatioToPopulate)
     }
 }
