@@ -36,7 +36,8 @@ struct AllocationAttempt {
         // MADV_NOHUGEPAGE is set, its pages are those of the mapping (KernelPageSize).
         let known =
             pages == .size4KiB ? try PageSizeProbe.pageSize(of: mapping, topology, system) : nil
-        let count = try Populator(mapping, pages: pages, options.population, system).populate()
+        let count = try Populator(mapping, pages: pages, binding, options.population, system)
+            .populate()
 
         let obtained: PageSize
         if let known {
@@ -72,7 +73,7 @@ struct AllocationAttempt {
         if let count {
             known = count
         } else {
-            known = try Populator(mapping, pages: obtained, options.population, system)
+            known = try Populator(mapping, pages: obtained, binding, options.population, system)
                 .countNodes(stride: stride)
         }
         return try binding.verifiedPlacement(
@@ -95,6 +96,8 @@ struct AllocationAttempt {
                 throw HostMemoryError(.pageSizeUnavailable)
             }
             available += machine.overcommit
+        } else if let room = topology.controlGroupRoom {
+            available = min(available, room.byteCount / pages.byteCount)
         }
         guard wanted <= available else { throw HostMemoryError(.exhausted) }
     }

@@ -4,9 +4,8 @@ internal import CNUMA
 /// Linux 5.14), chunk by chunk.
 public struct Population: Sendable {
     /// Told the bytes populated so far and in all; answers false to cancel, after which nothing of
-    /// the allocation is left. Called on the allocating thread only, about every 64 MiB or every
-    /// page of 1 GiB that this thread has populated, and once at the end, where its answer is
-    /// not looked at.
+    /// the allocation is left. Called on the allocating thread only: after every 64 MiB or page of
+    /// 1 GiB that this thread has populated, and once when all is.
     public typealias Progress =
         @Sendable (_ populatedByteCount: Int, _ totalByteCount: Int) -> Bool
 

@@ -9,12 +9,14 @@ struct Populator {
     private let byteCount: Int
     private let pages: PageSize
     private let population: Population
+    private let interleavedNodeCount: Int
     private let system: SystemCalls
 
     init(
-        _ mapping: borrowing MemoryMapping, pages: PageSize, _ population: Population,
-        _ system: SystemCalls
+        _ mapping: borrowing MemoryMapping, pages: PageSize, _ binding: NodeBinding,
+        _ population: Population, _ system: SystemCalls
     ) {
+        interleavedNodeCount = binding.mode == .interleaved ? binding.nodes.count : 1
         address = mapping.address
         byteCount = mapping.byteCount
         self.pages = pages
@@ -30,11 +32,12 @@ struct Populator {
     /// - Throws: `exhausted` where the kernel finds no page, `cancelled`, `systemCallFailed`.
     func populate() throws(HostMemoryError) -> NodeCount? {
         let tally = NodeTally()
-        let (address, system, pages) = (address, system, pages)
+        let (address, system, pages, nodeCount) = (address, system, pages, interleavedNodeCount)
         let result = run { offset, size in
             let first = address + UInt(offset)
             if pages == .transparent2MiB {
-                return Populator.populateTransparent(first, size, system)
+                return Populator.populateTransparent(
+                    first, size, index: offset / pages.byteCount, nodeCount: nodeCount, system)
             }
             let result = Populator.populate(first, size, system)
             guard result >= 0 else { return result }
@@ -42,7 +45,11 @@ struct Populator {
             return 0
         }
         switch result {
-        case 0: _ = population.progress?(byteCount, byteCount)
+        case 0:
+            // Here too: another thread may have done the last chunk while this one did its first.
+            guard population.progress?(byteCount, byteCount) != false else {
+                throw HostMemoryError(.cancelled)
+            }
         case ChunkedWork.cancelled: throw HostMemoryError(.cancelled)
         default:
             var error = HostMemoryError(.populate, result)
@@ -89,16 +96,27 @@ struct Populator {
     /// then MADV_COLLAPSE, which takes a hugepage on that page's node and fills it with zeros. What
     /// it could not do is ordinary pages, collapsed afterwards at the best.
     ///
-    /// Populating all the ordinary pages first would have them copied: 25 times slower, where the
+    /// Populating all the ordinary pages first would have them copied: ten times slower, where the
     /// kernel's setting for shared memory does not give hugepages at once.
     ///
+    /// - Parameters:
+    ///   - index: the first hugepage's number in the file.
+    ///   - nodeCount: over how many nodes the policy interleaves; the kernel takes a page's number
+    ///     in the file modulo this, so that the first pages of hugepages would be on one node.
     /// - Returns: 0 or -errno.
     private static func populateTransparent(
-        _ address: UInt, _ byteCount: Int, _ system: SystemCalls
+        _ address: UInt, _ byteCount: Int, index: Int, nodeCount: Int, _ system: SystemCalls
     ) -> Int32 {
-        for offset in stride(from: 0, to: byteCount, by: PageSize.transparent2MiB.byteCount) {
-            let seed = populate(address + UInt(offset), PageSize.size4KiB.byteCount, system)
-            guard seed >= 0 else { return seed }
+        let (large, small) = (PageSize.transparent2MiB.byteCount, PageSize.size4KiB.byteCount)
+        // Hugepage n begins at ordinary page n * step: so many more make it n, modulo the nodes.
+        let step = large / small
+        for number in 0..<byteCount / large {
+            let turn = (index + number) % nodeCount
+            let start = (turn * step) % nodeCount
+            let seed = (turn - start + nodeCount) % nodeCount % step
+            let place = address + UInt(number * large + seed * small)
+            let result = populate(place, small, system)
+            guard result >= 0 else { return result }
         }
         // Best effort: the kernel answers EAGAIN or ENOMEM for the part it could not do.
         let collapsed = system.advise(.collapse, address, byteCount: byteCount)

@@ -33,6 +33,10 @@ extension HostMemoryError {
 
     private func remedyForExhaustion(of size: PageSize, _ topology: HostTopology) -> String {
         guard size.isHugetlb else {
+            if let room = topology.controlGroupRoom, room.byteCount < wantedByteCount {
+                return "The control group allows \(room.byteCount) bytes more: raise the limit in "
+                    + "\(room.limitFile), or use hugetlb pages, which are not charged to it."
+            }
             return "Free memory, ask for less, or let other nodes help with .preferred or .any."
         }
         let commands = (nodes.isEmpty ? [topology.nodes[0]] : nodes).map { node in

@@ -76,6 +76,56 @@ import Testing
         }
     }
 
+    @Test func aControlGroupsLimitIsRefusedEarlyInsteadOfKilling() throws {
+        let tree = try FileTree.sysfs(freeHugepages: [0])
+        try tree.write("self/cgroup", "1:cpu:/other\n0::/pod/container\n")
+        try tree.write("fs/cgroup/pod/memory.max", "104857600\n")
+        try tree.write("fs/cgroup/pod/memory.current", "94371840\n")
+        try tree.write("fs/cgroup/pod/memory.stat", "anon 1\ninactive_file 1048576\n")
+        try tree.write("fs/cgroup/pod/container/memory.max", "max\n")
+        try tree.write("fs/cgroup/pod/container/memory.current", "5\n")
+        var options = HostMemory.Options()
+        options.topology = HostTopology(sysfs: tree.path, procfs: tree.path)
+        let room = try #require(options.topology.controlGroupRoom)
+        // 100 MiB, less 90 MiB in use, of which 1 MiB is clean cache.
+        #expect(room.byteCount == 11 << 20)
+        options.system = SystemCalls { _ in fatalError("a call was made") }
+        do throws(HostMemoryError) {
+            _ = try HostMemory.allocate(
+                byteCount: 12 << 20, pages: .firstOf([.transparent2MiB, .size4KiB]), node: .any,
+                options: options)
+            Issue.record("memory beyond the control group's limit")
+        } catch {
+            #expect(error.code == .exhausted && error.pageSize == .size4KiB)
+            #expect(error.remedy.contains("\(11 << 20) bytes"))
+            #expect(error.remedy.contains("pod/memory.max"))
+        }
+    }
+
+    @Test func theOlderControlGroupsAreReadToo() throws {
+        let tree = try FileTree()
+        try tree.write("self/cgroup", "5:cpu:/x\n4:memory:/pod/container\n0::/\n")
+        try tree.write("fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")
+        try tree.write("fs/cgroup/memory/memory.usage_in_bytes", "12345\n")
+        // As a container sees it: the path is the host's, and its own group is the root.
+        let topology = HostTopology(sysfs: tree.path, procfs: tree.path)
+        #expect(topology.controlGroupRoom.map { $0.byteCount > 1 << 60 } == true)
+        try tree.write("fs/cgroup/memory/memory.limit_in_bytes", "20480\n")
+        try tree.write("fs/cgroup/memory/memory.stat", "total_active_file 2345\nrss 1\n")
+        #expect(topology.controlGroupRoom?.byteCount == 10_480)
+    }
+
+    @Test func noControlGroupsLimitIsNoLimit() throws {
+        let tree = try FileTree()
+        #expect(HostTopology(sysfs: tree.path, procfs: tree.path).controlGroupRoom == nil)
+        try tree.write("self/cgroup", "0::/\n")
+        #expect(HostTopology(sysfs: tree.path, procfs: tree.path).controlGroupRoom == nil)
+        try tree.write("fs/cgroup/memory.max", "4096\n")
+        try tree.write("fs/cgroup/memory.current", "8192\n")
+        #expect(
+            HostTopology(sysfs: tree.path, procfs: tree.path).controlGroupRoom?.byteCount == 0)
+    }
+
     @Test func aDevicesNodeIsThatOfItsFirstParentThatHasOne() throws {
         let tree = try FileTree()
         let function = "devices/pci0000:80/0000:80:01.0"

@@ -18,7 +18,7 @@ public struct AllocationOptions: Sendable {
     /// from an extent that others share.
     public var population: Population
     /// Whether a child made by fork(2) has the memory too; else it has a hole there
-    /// (MADV_DONTFORK), and pages that a device has pinned cannot be copied away from it.
+    /// (MADV_DONTFORK), and holds no pages when this process gives them back.
     public var isInheritedByFork: Bool
     /// Whether core dumps leave the memory out (MADV_DONTDUMP).
     public var isExcludedFromCoreDumps: Bool
