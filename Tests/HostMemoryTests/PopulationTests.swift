@@ -58,6 +58,29 @@ import Testing
         #expect(all.last == Self.byteCount)
     }
 
+    /// Four chunks of sixteen questions each: the first, the last, and some of other threads'.
+    @Test(arguments: [1, 16, 17, 40, 64])
+    func aQuestionForNodesThatFailsOnAnyThreadIsTheAllocations(failing: Int) throws {
+        let name = Footprint.uniqueName()
+        var options = HostMemory.Options()
+        options.name = name
+        options.population = Population(threadCount: 3)
+        let shared = Counter()
+        options.system = SystemCalls { call in
+            call == .queryNodes && shared.next() == failing ? 12 : nil
+        }
+        do throws(HostMemoryError) {
+            _ = try HostMemory.allocate(
+                byteCount: Self.byteCount, pages: .exactly(.size4KiB), options: options)
+            Issue.record("question \(failing) failed unnoticed")
+        } catch {
+            #expect(error.code == .systemCallFailed)
+            #expect(error.call == .queryNodes && error.errorNumber == 12)
+        }
+        let left = try Footprint(of: name)
+        #expect(left.mappings == 0 && left.descriptors == 0)
+    }
+
     @Test func asManyThreadsPopulateAsAreAskedForAndNoMoreThanChunks() throws {
         for (wanted, expected) in [(1, 1), (2, 2), (4, 4), (64, 4)] {
             let threads = Threads(expected: expected)
