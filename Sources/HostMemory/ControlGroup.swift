@@ -35,8 +35,8 @@ extension HostTopology {
     }
 
     private func room(_ files: ControlGroupFiles, _ folder: String) -> ControlGroupRoom? {
-        // `max` is no number: no limit.
-        guard let limit = TextFile.number(in: "\(folder)/\(files.limit)"),
+        // No limit is `max`, which is no number, or 2^63 rounded down to whole pages.
+        guard let limit = TextFile.number(in: "\(folder)/\(files.limit)"), limit < 1 << 60,
             let usage = TextFile.number(in: "\(folder)/\(files.usage)")
         else { return nil }
         var reclaimable = 0
