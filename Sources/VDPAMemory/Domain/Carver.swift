@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HostMemory
 
 /// What regions must have in common to share extents.
@@ -29,6 +30,8 @@ final class Carver: @unchecked Sendable {
     /// The bytes of all its extents.
     var extentBytes: UInt64 = 0
     var extentCount = 0
+    /// The process whose memory it is: a forked child must not write to it.
+    let processID = getpid()
 
     init(_ key: CarverKey, regionCapacity: Int) throws(IOVASpaceError) {
         self.key = key

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HostMemory
 internal import Synchronization
 
@@ -7,6 +8,8 @@ final class MemoryBox: Sendable {
     /// Page sizes that were tried before.
     let refusals: [PageSizeRefusal]
     private let isZeroedWhenFreed: Bool
+    /// A forked child that inherited the memory and drops its copy of this must not write.
+    private let processID = getpid()
     /// Whether some region has lived in it: else there is nothing to write over.
     private let wasPublished = Atomic<Bool>(false)
 
@@ -21,7 +24,9 @@ final class MemoryBox: Sendable {
     /// The last reference goes when every device has let go of the memory and nobody owns it: only
     /// then can nobody write to it any more. Not under the domain's lock.
     deinit {
-        if isZeroedWhenFreed, wasPublished.load(ordering: .relaxed) { memory.overwriteWithZeros() }
+        if isZeroedWhenFreed, wasPublished.load(ordering: .relaxed), getpid() == processID {
+            memory.overwriteWithZeros()
+        }
     }
 
     /// Memory for a region or a shared extent: pages populated, on nodes verified.
@@ -52,7 +57,7 @@ extension Carver {
     /// Writes zeros over a region that is being freed, under the lock: its range can be handed out
     /// as soon as that is free.
     func clean(_ record: RegionRecord) {
-        guard key.isZeroedWhenFreed else { return }
+        guard key.isZeroedWhenFreed, getpid() == processID else { return }
         // Safe: inside the memory of an extent that the domain holds.
         let bytes = unsafe UnsafeMutableRawBufferPointer(
             start: UnsafeMutableRawPointer(bitPattern: record.address),
