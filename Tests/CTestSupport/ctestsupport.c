@@ -9,13 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef MFD_HUGETLB
-#define MFD_HUGETLB 0x0004U
-#endif
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 enum { LATE = 255, REFUSED = 254 };
 
 /// Waits for a value in shared memory.
@@ -137,22 +130,4 @@ int ctest_closes_on_exec(int fd)
 int ctest_truncate(int fd, uint64_t byte_count)
 {
 	return ftruncate(fd, (off_t)byte_count) < 0 ? -errno : 0;
-}
-
-volatile uint8_t *ctest_map_hugetlb(uint64_t byte_count, unsigned shift)
-{
-	int fd = memfd_create("other", MFD_CLOEXEC | MFD_HUGETLB | shift << 26);
-	if (fd < 0)
-		return NULL;
-	void *memory = MAP_FAILED;
-	if (ftruncate(fd, (off_t)byte_count) == 0)
-		memory = mmap(NULL, byte_count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	if (memory == MAP_FAILED)
-		return NULL;
-	if (madvise(memory, byte_count, MADV_POPULATE_WRITE) < 0) {
-		munmap(memory, byte_count);
-		return NULL;
-	}
-	return memory;
 }

@@ -15,11 +15,6 @@ package enum MappedMemory {
         return nil
     }
 
-    /// How many mappings of memfds of a name there are.
-    package static func count(named name: String) -> Int {
-        lines("maps").count { $0.contains("/memfd:\(name) ") }
-    }
-
     private static func range(_ line: Substring) -> Range<UInt>? {
         let ends = line.prefix { $0 != " " }.split(separator: "-")
         guard ends.count == 2, let first = UInt(ends[0], radix: 16),

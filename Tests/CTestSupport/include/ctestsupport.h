@@ -32,8 +32,4 @@ int ctest_closes_on_exec(int fd);
 /// ftruncate(2): 0 or -errno.
 int ctest_truncate(int fd, uint64_t byte_count);
 
-/// A hugetlb memfd of `byte_count` bytes in pages of 2^`shift`, mapped and populated. Returns the
-/// mapping, NULL where pages are short.
-volatile uint8_t *ctest_map_hugetlb(uint64_t byte_count, unsigned shift);
-
 #endif
