@@ -52,11 +52,12 @@ let package = Package(
         // Proof. `Conformance` is one source of cases: `swift test` runs it on the simulator,
         // `vdpa-conformance` runs it on a kernel device inside the test VM.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .target(
             name: "Conformance",
             dependencies: [
                 "CVhostVDPA", "IOVAAllocator", "HostMemory", "VhostVDPA", "VDPAMemory",
-                "TestSupport",
+                "TestSupport", "CTestSupport",
             ],
             path: "Tests/Conformance", swiftSettings: strict),
         .executableTarget(
@@ -66,7 +67,8 @@ let package = Package(
             name: "IOVAAllocatorTests",
             dependencies: ["IOVAAllocator", "CDatapath", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "HostMemoryTests", dependencies: ["HostMemory", "CNUMA", "TestSupport"],
+            name: "HostMemoryTests",
+            dependencies: ["HostMemory", "CNUMA", "TestSupport", "CTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "VhostVDPATests", dependencies: ["VhostVDPA", "CVhostVDPA", "IOVAAllocator"],
@@ -82,7 +84,7 @@ let package = Package(
             name: "VDPAMemoryTests",
             dependencies: [
                 "VDPAMemory", "VDPASimulator", "VhostVDPA", "HostMemory", "IOVAAllocator",
-                "TestSupport",
+                "TestSupport", "CTestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -20,23 +20,27 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// MARK: constants (uapi/linux/memfd.h, uapi/asm-generic/mman-common.h, uapi/linux/falloc.h)
+// MARK: constants (uapi/linux/memfd.h, uapi/asm-generic/mman-common.h, uapi/linux/fcntl.h)
 
 #define CNUMA_MFD_CLOEXEC 0x0001u
+#define CNUMA_MFD_ALLOW_SEALING 0x0002u
 #define CNUMA_MFD_HUGETLB 0x0004u
 #define CNUMA_MFD_HUGE_2MB (21u << 26)
 #define CNUMA_MFD_HUGE_1GB (30u << 26)
 
 #define CNUMA_MADV_DONTFORK 10
 #define CNUMA_MADV_HUGEPAGE 14
+#define CNUMA_MADV_NOHUGEPAGE 15
 #define CNUMA_MADV_DONTDUMP 16
 #define CNUMA_MADV_WIPEONFORK 18
 #define CNUMA_MADV_POPULATE_READ 22
 #define CNUMA_MADV_POPULATE_WRITE 23
 #define CNUMA_MADV_COLLAPSE 25
 
-#define CNUMA_FALLOC_KEEP_SIZE 0x01
-#define CNUMA_FALLOC_PUNCH_HOLE 0x02
+#define CNUMA_F_ADD_SEALS 1033
+#define CNUMA_F_GET_SEALS 1034
+#define CNUMA_SEALS_OF_SIZE 0x0007  // F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW
+#define CNUMA_F_DUPFD_CLOEXEC 1030
 
 /// The most pages that one `cnuma_query_nodes` looks up.
 #define CNUMA_QUERY_PAGES 1024
@@ -54,9 +58,19 @@ static inline int cnuma_truncate(int fd, uint64_t size) {
   return ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
 }
 
-/// fallocate(2), e.g. to punch a hole, which gives pages back and leaves zeros.
-static inline int cnuma_fallocate(int fd, int mode, uint64_t offset, uint64_t size) {
-  return syscall(SYS_fallocate, fd, mode, (off_t)offset, (off_t)size) < 0 ? -errno : 0;
+/// fcntl(2): nobody can change the file's size, nor its seals, from now on.
+static inline int cnuma_seal_size(int fd) {
+  if (fcntl(fd, CNUMA_F_ADD_SEALS, CNUMA_SEALS_OF_SIZE) == 0) return 0;
+  int error = errno;
+  // EPERM is the answer for what is sealed already, too.
+  int seals = fcntl(fd, CNUMA_F_GET_SEALS);
+  return seals >= 0 && (seals & CNUMA_SEALS_OF_SIZE) == CNUMA_SEALS_OF_SIZE ? 0 : -error;
+}
+
+/// fcntl(2): another descriptor of the same file, close-on-exec, above the standard ones.
+static inline int cnuma_duplicate(int fd) {
+  int result = fcntl(fd, CNUMA_F_DUPFD_CLOEXEC, 3);
+  return result < 0 ? -errno : result;
 }
 
 /// close(2). The descriptor is gone whatever the result (close(2), NOTES).
@@ -131,6 +145,18 @@ static inline int cnuma_query_nodes(uintptr_t address, uint64_t stride, size_t c
 static inline int cnuma_current_node(void) {
   unsigned processor = 0, node = 0;
   return syscall(SYS_getcpu, &processor, &node, NULL) < 0 ? -errno : (int)node;
+}
+
+// MARK: processors
+
+/// sched_getaffinity(2): how many processors the calling thread may use.
+static inline int cnuma_processor_count(void) {
+  unsigned long mask[1024] = {0};
+  long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+  if (bytes < 0) return -errno;
+  int count = 0;
+  for (size_t i = 0; i < (size_t)bytes / sizeof mask[0]; i++) count += __builtin_popcountl(mask[i]);
+  return count;
 }
 
 // MARK: limits

@@ -29,12 +29,22 @@ struct AllocationAttempt {
         if options.isExcludedFromCoreDumps { try mapping.advise(.adviseDump) }
         // Best effort: where the kernel has no transparent hugepages, smaps will tell.
         if pages == .transparent2MiB { try? mapping.advise(.adviseHugepage) }
+        // Best effort too: else a kernel that gives them unasked gives other pages than these.
+        if pages == .size4KiB { try? mapping.advise(.adviseOrdinary) }
         try binding.apply(to: mapping, topology, system)
-        try Populator.populate(mapping, pages: pages, options.population, system)
-        // Best effort again: the kernel answers EAGAIN or ENOMEM for the part it could not do.
-        if pages == .transparent2MiB { try? mapping.advise(.collapse) }
+        // smaps walks every page that is there, so ordinary memory is looked at before: now that
+        // MADV_NOHUGEPAGE is set, its pages are those of the mapping (KernelPageSize).
+        let known =
+            pages == .size4KiB ? try PageSizeProbe.pageSize(of: mapping, topology, system) : nil
+        let count = try Populator(mapping, pages: pages, binding, options.population, system)
+            .populate()
 
-        let obtained = try PageSizeProbe.pageSize(of: mapping, topology, system)
+        let obtained: PageSize
+        if let known {
+            obtained = known
+        } else {
+            obtained = try PageSizeProbe.pageSize(of: mapping, topology, system)
+        }
         var earlier = attempts
         if obtained != pages {
             guard pages == .transparent2MiB, obtained == .size4KiB, acceptsOrdinaryPages else {
@@ -48,11 +58,26 @@ struct AllocationAttempt {
                 try file.truncate(to: needed)
             }
         }
-        let placement = try binding.verifiedPlacement(
-            of: mapping, pages: obtained, topology, system)
+        let placement = try verifiedPlacement(count, of: mapping, obtained)
         return HostMemory(
             file: file, mapping: mapping, pageSize: obtained, placement: placement,
-            earlierAttempts: earlier)
+            earlierAttempts: earlier, system: system)
+    }
+
+    /// - Parameter count: what populating has counted; nil where the pages' size was not known.
+    private func verifiedPlacement(
+        _ count: NodeCount?, of mapping: borrowing MemoryMapping, _ obtained: PageSize
+    ) throws(HostMemoryError) -> NodePlacement {
+        let stride = obtained.byteCount
+        let known: NodeCount
+        if let count {
+            known = count
+        } else {
+            known = try Populator(mapping, pages: obtained, binding, options.population, system)
+                .countNodes(stride: stride)
+        }
+        return try binding.verifiedPlacement(
+            known, pageCount: mapping.byteCount / stride, topology)
     }
 
     /// Refuses early what cannot succeed. The kernel reserves hugetlb pages for the machine, not
@@ -60,7 +85,8 @@ struct AllocationAttempt {
     /// figures are looked at first; a race is caught by the steps that follow.
     private func checkFreePages() throws(HostMemoryError) {
         let wanted = byteCount / pages.byteCount
-        let free = topology.freePages(of: pages)
+        let allowed = topology.allowedNodes
+        let free = topology.freePages(of: pages).filter { allowed.contains($0.key) }
         var available =
             binding.mode == .required
             ? binding.nodes.reduce(0) { $0 + (free[$1] ?? 0) }
@@ -70,6 +96,8 @@ struct AllocationAttempt {
                 throw HostMemoryError(.pageSizeUnavailable)
             }
             available += machine.overcommit
+        } else if let room = topology.controlGroupRoom {
+            available = min(available, room.byteCount / pages.byteCount)
         }
         guard wanted <= available else { throw HostMemoryError(.exhausted) }
     }

@@ -5,8 +5,9 @@
 /// can be given the descriptor.
 package struct HostMemory: ~Copyable, Sendable {
     // Order matters to nobody: the pages go when both are gone.
-    private let mapping: MemoryMapping
-    private let file: MemoryFile
+    let mapping: MemoryMapping
+    let file: MemoryFile
+    let system: SystemCalls
 
     /// The size of the pages behind the memory, as smaps tells: never assumed from what was asked.
     package let pageSize: PageSize
@@ -19,8 +20,9 @@ package struct HostMemory: ~Copyable, Sendable {
 
     init(
         file: consuming MemoryFile, mapping: consuming MemoryMapping, pageSize: PageSize,
-        placement: NodePlacement, earlierAttempts: [HostMemoryError]
+        placement: NodePlacement, earlierAttempts: [HostMemoryError], system: SystemCalls
     ) {
+        self.system = system
         self.file = file
         self.mapping = mapping
         self.pageSize = pageSize

@@ -4,7 +4,7 @@ package struct HostMemoryError: Error, Hashable, Sendable {
     package enum Code: String, Hashable, Sendable {
         /// A size that is not positive or too large, an empty list of pages or nodes.
         case invalidRequest = "invalid request"
-        /// A node that does not exist or has no memory.
+        /// A node that does not exist, has no memory, or is not the process's to use.
         case noSuchNode = "no such node"
         /// The kernel has no pages of this size.
         case pageSizeUnavailable = "page size unavailable"
@@ -34,7 +34,7 @@ package struct HostMemoryError: Error, Hashable, Sendable {
     package var wantedByteCount = 0
     /// The pages of `pageSize` that are free on each node, after everything was given back.
     package var freePagesByNode: [Int: Int] = [:]
-    /// The nodes that have memory, in the error `noSuchNode`.
+    /// The nodes that have memory and are the process's to use, in the error `noSuchNode`.
     package var existingNodes: [Int] = []
     /// The addresses that are not mapped, in the error `notMapped`.
     package var addresses: ClosedRange<UInt>?
@@ -77,7 +77,8 @@ extension HostMemoryError: CustomStringConvertible {
                 .map { "\($0.value) on node \($0.key)" }.joined(separator: ", ")
         }
         if !existingNodes.isEmpty {
-            text += "; nodes with memory: " + existingNodes.map(String.init).joined(separator: ", ")
+            text +=
+                "; nodes to choose from: " + existingNodes.map(String.init).joined(separator: ", ")
         }
         if let addresses {
             text += ": 0x" + String(addresses.lowerBound, radix: 16)

@@ -23,6 +23,19 @@ package struct HostTopology: Hashable, Sendable {
         return [0]
     }
 
+    /// The nodes that have memory and that this process may use: its cpuset, which a container has,
+    /// may leave some out (`Mems_allowed_list` of /proc/self/status). What is free elsewhere is of
+    /// no use to it.
+    package var allowedNodes: [Int] {
+        let existing = nodes
+        for line in TextFile.lines(of: procfs + "/self/status") ?? []
+        where line.hasPrefix("Mems_allowed_list:") {
+            let allowed = TextFile.set(in: line.dropFirst(18).drop { $0 == "\t" || $0 == " " })
+            return existing.filter { allowed.contains($0) }
+        }
+        return existing
+    }
+
     /// The pool of one page size on a node, or of the whole machine.
     ///
     /// - Returns: nil if the kernel has no such pages.

@@ -15,7 +15,8 @@ struct MemoryFile: ~Copyable, Sendable {
             case .size2MiB: CNUMA_MFD_HUGETLB | CNUMA_MFD_HUGE_2MB
             case .size1GiB: CNUMA_MFD_HUGETLB | CNUMA_MFD_HUGE_1GB
             }
-        let result = system.memfdCreate(name: name, flags: CNUMA_MFD_CLOEXEC | kind)
+        let result = system.memfdCreate(
+            name: name, flags: CNUMA_MFD_CLOEXEC | CNUMA_MFD_ALLOW_SEALING | kind)
         guard result >= 0 else {
             var error = HostMemoryError(.memfdCreate, result)
             // hugetlb_file_setup answers so when the kernel or the processor lacks the size.
@@ -33,6 +34,17 @@ struct MemoryFile: ~Copyable, Sendable {
     func truncate(to byteCount: Int) throws(HostMemoryError) {
         let result = system.truncate(descriptor, byteCount: byteCount)
         guard result >= 0 else { throw HostMemoryError(.truncate, result) }
+    }
+
+    /// Another descriptor of the file, close-on-exec, for somebody else to own. The file's size is
+    /// sealed first: whoever has a descriptor could truncate it, and the next access to what was
+    /// cut off would be SIGBUS.
+    func duplicate() throws(HostMemoryError) -> Int32 {
+        let sealed = system.sealSize(descriptor)
+        guard sealed >= 0 else { throw HostMemoryError(.seal, sealed) }
+        let result = system.duplicate(descriptor)
+        guard result >= 0 else { throw HostMemoryError(.duplicate, result) }
+        return result
     }
 
     deinit { system.close(descriptor) }

@@ -60,6 +60,15 @@ struct NodeBinding: Hashable, Sendable {
             mapping.address, byteCount: mapping.byteCount, mode: kernelMode, nodes: nodes)
         guard result < 0 else { return }
         if NodeBinding.isUnavailable(result), topology.nodes == nodes { return }
+        // set_mempolicy(2), EINVAL: none of the nodes is allowed by the cpuset.
+        let allowed = topology.allowedNodes
+        if result == -EINVAL, !nodes.contains(where: allowed.contains) {
+            var error = HostMemoryError(.noSuchNode)
+            error.call = .bind
+            error.errorNumber = EINVAL
+            error.nodes = nodes
+            throw error
+        }
         throw HostMemoryError(.bind, result)
     }
 

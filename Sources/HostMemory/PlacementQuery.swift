@@ -1,43 +1,17 @@
-internal import CNUMA
-
 extension NodeBinding {
-    /// Asks move_pages(2) for the node of every page.
+    /// The placement that a count of pages by node amounts to.
     ///
-    /// - Parameter pages: the size obtained; one question a page.
+    /// - Parameter pageCount: all pages that were asked about.
     /// - Throws: `misplaced` if a page lies elsewhere than required, `systemCallFailed`, with
-    ///   EFAULT for a page that is not there.
-    /// - Complexity: O(pages); about 40 ms for 1 GiB in pages of 4 KiB.
+    ///   ENOENT or EFAULT for a page that is not there.
     func verifiedPlacement(
-        of mapping: borrowing MemoryMapping, pages: PageSize, _ topology: HostTopology,
-        _ system: SystemCalls
+        _ count: NodeCount, pageCount: Int, _ topology: HostTopology
     ) throws(HostMemoryError) -> NodePlacement {
-        let count = mapping.byteCount / pages.byteCount
-        var pagesByNode: [Int: Int] = [:]
-        var answers = [Int32](repeating: 0, count: min(count, Int(CNUMA_QUERY_PAGES)))
-        var asked = 0
-        while asked < count {
-            let step = min(answers.count, count - asked)
-            let result = system.queryNodes(
-                mapping.address + UInt(asked * pages.byteCount), stride: pages.byteCount,
-                count: step, into: &answers)
-            guard result >= 0 else {
-                return try placementWithoutQuery(result, pageCount: count, topology)
-            }
-            // Pages come in long runs on one node: a run costs one look into the dictionary.
-            var run = 0
-            for index in 0..<step {
-                guard answers[index] >= 0 else {
-                    throw HostMemoryError(.queryNodes, answers[index])
-                }
-                run += 1
-                if index + 1 == step || answers[index + 1] != answers[index] {
-                    pagesByNode[Int(answers[index]), default: 0] += run
-                    run = 0
-                }
-            }
-            asked += step
+        guard count.refusal >= 0 else {
+            guard !count.isOfPage else { throw HostMemoryError(.queryNodes, count.refusal) }
+            return try placementWithoutQuery(count.refusal, pageCount: pageCount, topology)
         }
-        let placement = NodePlacement(pagesByNode: pagesByNode, wantedNodes: nodes)
+        let placement = NodePlacement(pagesByNode: count.pagesByNode, wantedNodes: nodes)
         guard mode != .required || placement.spilledPages == 0 else {
             throw HostMemoryError(.misplaced)
         }

@@ -15,7 +15,10 @@ enum ProcessMaps {
         let call: SystemCall = detailed ? .readSmaps : .readMaps
         let path = "\(topology.procfs)/self/\(detailed ? "smaps" : "maps")"
         let result = system.forEachLine(call, of: path) { line in
-            guard let area = MemoryArea(mapsLine: line) else {
+            // Details begin with a capital letter, areas with a digit of their address: most lines
+            // are details of areas that nobody asked about.
+            let isDetail = line.utf8.first.map { (65...90).contains($0) } ?? true
+            guard !isDetail, let area = MemoryArea(mapsLine: line) else {
                 current?.read(detail: line)
                 return true
             }

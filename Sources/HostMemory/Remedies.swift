@@ -9,8 +9,12 @@ extension HostMemoryError {
             error.freePagesByNode = topology.freePages(of: pageSize)
             error.remedy = error.remedyForExhaustion(of: pageSize, topology)
         case .noSuchNode:
-            error.existingNodes = topology.nodes
-            error.remedy = "Name one of the existing nodes, or let the kernel choose with .any."
+            error.existingNodes = call == .bind ? topology.allowedNodes : topology.nodes
+            error.remedy =
+                call == .bind
+                ? "The process's cpuset leaves the node out: see Mems_allowed_list in "
+                    + "/proc/self/status, or let the kernel choose with .any."
+                : "Name one of the existing nodes, or let the kernel choose with .any."
         case .pageSizeUnavailable:
             error.remedy =
                 pageSize == .size1GiB
@@ -29,6 +33,10 @@ extension HostMemoryError {
 
     private func remedyForExhaustion(of size: PageSize, _ topology: HostTopology) -> String {
         guard size.isHugetlb else {
+            if let room = topology.controlGroupRoom, room.byteCount < wantedByteCount {
+                return "The control group allows \(room.byteCount) bytes more: raise the limit in "
+                    + "\(room.limitFile), or use hugetlb pages, which are not charged to it."
+            }
             return "Free memory, ask for less, or let other nodes help with .preferred or .any."
         }
         let commands = (nodes.isEmpty ? [topology.nodes[0]] : nodes).map { node in

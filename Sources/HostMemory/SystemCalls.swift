@@ -24,6 +24,17 @@ package struct SystemCalls: Sendable {
         return cnuma_truncate(descriptor, UInt64(byteCount))
     }
 
+    /// Nobody can change the file's size any more.
+    func sealSize(_ descriptor: Int32) -> Int32 {
+        if let code = fault?(.seal) { return -code }
+        return cnuma_seal_size(descriptor)
+    }
+
+    func duplicate(_ descriptor: Int32) -> Int32 {
+        if let code = fault?(.duplicate) { return -code }
+        return cnuma_duplicate(descriptor)
+    }
+
     func reserve(byteCount: Int) -> Int64 {
         if let code = fault?(.reserve) { return Int64(-code) }
         return cnuma_reserve(UInt64(byteCount))
@@ -48,6 +59,7 @@ package struct SystemCalls: Sendable {
             case .adviseFork: CNUMA_MADV_DONTFORK
             case .adviseDump: CNUMA_MADV_DONTDUMP
             case .adviseHugepage: CNUMA_MADV_HUGEPAGE
+            case .adviseOrdinary: CNUMA_MADV_NOHUGEPAGE
             case .populate: CNUMA_MADV_POPULATE_WRITE
             case .populateForReading: CNUMA_MADV_POPULATE_READ
             case .collapse: CNUMA_MADV_COLLAPSE

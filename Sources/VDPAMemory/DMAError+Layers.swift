@@ -62,8 +62,18 @@ extension DMAError {
         case .cancelled: code = .cancelled
         default: code = .hostMemory
         }
+        var plain = error
+        plain.remedy = ""
+        var text = "\(plain)."
+        for attempt in error.earlierAttempts {
+            var attempt = attempt
+            attempt.remedy = ""
+            text += " Before that, \(attempt)."
+        }
+        var remedy = error.remedy
+        if code == .cancelled { remedy = "Nothing of it is left: allocate again." }
         self.init(
-            code, "\(error)", remedy: error.remedy.isEmpty ? "See proc(5) and hugetlbpage." : "",
+            code, text, remedy: remedy.isEmpty ? "See proc(5) and hugetlbpage." : remedy,
             errno: error.errorNumber == 0 ? nil : error.errorNumber,
             needed: error.wantedByteCount > 0 ? UInt64(error.wantedByteCount) : nil)
     }

@@ -91,7 +91,7 @@ extension DMAError.Code {
     /// A failed batch could not be undone in full: the message says what is in quarantine, and
     /// `remap()` repairs the device's table.
     public static let undoIncomplete = Self(rawValue: -61)
-    /// The body of a batch asked for it.
+    /// The body of a batch, or a population's progress callback, asked for it.
     public static let cancelled = Self(rawValue: -62)
 }
 

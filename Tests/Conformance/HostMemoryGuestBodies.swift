@@ -92,6 +92,11 @@ extension HostMemoryGuestCases {
             try requireEqual(memory.placement.pagesByNode, [node: 4])
             try touch(memory)
         }
+        // Over two chunks: the second goes on where the first ended.
+        let both = try HostMemory.allocate(
+            byteCount: 68 << 20, pages: .exactly(.transparent2MiB), node: .interleaved([0, 1]))
+        try requireEqual(both.placement.pagesByNode, [0: 17, 1: 17])
+        try touch(both)
     }
 
     @Sendable static func gigantic() throws {

@@ -29,6 +29,11 @@ package enum HostMemoryGuestCases {
         ("a machine that is short at mmap is an error", shortAtMap),
         ("each step fails once and the pools stay as they were", everyStep),
         ("ordinary memory beyond a node's is refused, and nobody is killed", ordinaryExhausted),
+        ("a node that is emptied before any step is an error with figures", rivalTakesTheNode),
+        ("a node that is emptied spills before any step", rivalTakesThePreferredNode),
+        ("a 1 GiB page that is taken before any step is an error", rivalTakesTheGiganticPage),
+        ("ordinary memory that is not there is refused before any call", ordinaryRefusedEarly),
+        ("population is cancelled at any chunk, and the pools stay as they were", cancelled),
     ]
 
     // MARK: support

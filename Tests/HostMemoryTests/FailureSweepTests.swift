@@ -24,10 +24,22 @@ import Testing
     }
 
     /// Steps that may fail without harm: the page size is read from smaps all the same.
-    private static let bestEffort: Set<SystemCall> = [.adviseHugepage, .collapse]
+    private static let bestEffort: Set<SystemCall> = [.adviseHugepage, .adviseOrdinary, .collapse]
 
     @Test(arguments: [PagePolicy.exactly(.size4KiB), .exactly(.transparent2MiB), .largest])
     func everyStepFailsOnceAndNothingIsLeft(pages: PagePolicy) throws {
+        try sweep(pages, .preferred(0))
+    }
+
+    @Test(arguments: [
+        NodePolicy.device, .any, .required(0), .callingThread, .interleaved([0]),
+    ])
+    func everyStepFailsOnceUnderEveryNodePolicy(node: NodePolicy) throws {
+        try sweep(.exactly(.size4KiB), node)
+        try sweep(.firstOf([.transparent2MiB, .size4KiB]), node)
+    }
+
+    private func sweep(_ pages: PagePolicy, _ node: NodePolicy) throws {
         let name = Footprint.uniqueName()
         let before = try Footprint(of: name)
         var failed: Set<SystemCall> = []
@@ -42,7 +54,8 @@ import Testing
                 var succeeded = false
                 do throws(HostMemoryError) {
                     let memory = try HostMemory.allocate(
-                        byteCount: 10 << 20, pages: pages, node: .preferred(0), options: options)
+                        byteCount: 10 << 20, pages: pages, node: node, deviceNode: 0,
+                        options: options)
                     succeeded = memory.byteCount == 10 << 20
                 } catch {
                     #expect("\(error)".count > 10)
@@ -59,9 +72,11 @@ import Testing
             }
         }
         var expected: Set<SystemCall> = [
-            .memfdCreate, .truncate, .map, .adviseFork, .adviseDump, .bind, .populate, .readSmaps,
+            .memfdCreate, .truncate, .map, .adviseFork, .adviseDump, .populate, .readSmaps,
             .queryNodes,
         ]
+        if node != .any { expected.insert(.bind) }
+        if node == .callingThread { expected.insert(.currentNode) }
         if pages != .exactly(.size4KiB) { expected.formUnion([.reserve, .trim, .collapse]) }
         #expect(failed.isSuperset(of: expected), "not reached: \(expected.subtracting(failed))")
     }

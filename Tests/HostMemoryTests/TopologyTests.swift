@@ -1,3 +1,4 @@
+import CNUMA
 import HostMemory
 import TestSupport
 import Testing
@@ -35,6 +36,94 @@ import Testing
         #expect(topology.freePages(of: .size2MiB) == [0: 7])
         #expect(topology.pool(of: .size2MiB)?.overcommit == 4)
         #expect(topology.availableByteCount(onNode: 0) == 500 << 10 - 1000 << 10 / 50)
+    }
+
+    @Test func sysfsAndLibnumaAgreeOnTheNodesWithMemory() {
+        guard numa_available() >= 0 else {
+            #expect(HostTopology().nodes == [0])
+            return
+        }
+        let known = (0...numa_max_node()).filter { numa_node_size64($0, nil) > 0 }
+        #expect(HostTopology().nodes == known.map { Int($0) })
+    }
+
+    @Test func aCpusetLeavesNodesOut() throws {
+        let tree = try FileTree.sysfs(freeHugepages: [3, 5])
+        try tree.write("self/status", "Name:\tx\nMems_allowed:\t1\nMems_allowed_list:\t0\n")
+        var options = HostMemory.Options()
+        options.topology = HostTopology(sysfs: tree.path, procfs: tree.path)
+        #expect(options.topology.nodes == [0, 1])
+        #expect(options.topology.allowedNodes == [0])
+        // Eight pages are free, and five of them are no use to this process.
+        do throws(HostMemoryError) {
+            _ = try HostMemory.allocate(
+                byteCount: 8 << 20, pages: .exactly(.size2MiB), node: .any, options: options)
+            Issue.record("memory of a node that is not ours")
+        } catch {
+            #expect(error.code == .exhausted)
+            #expect(error.call == nil, "refused before any call")
+        }
+        // What mbind answers for such a node.
+        options.system = SystemCalls { $0 == .bind ? 22 : nil }
+        do throws(HostMemoryError) {
+            _ = try HostMemory.allocate(
+                byteCount: 4096, node: .preferred(1), options: options)
+            Issue.record("memory of a node that is not ours")
+        } catch {
+            #expect(error.code == .noSuchNode)
+            #expect(error.nodes == [1] && error.existingNodes == [0])
+            #expect(error.remedy.contains("Mems_allowed_list"))
+        }
+    }
+
+    @Test func aControlGroupsLimitIsRefusedEarlyInsteadOfKilling() throws {
+        let tree = try FileTree.sysfs(freeHugepages: [0])
+        try tree.write("self/cgroup", "1:cpu:/other\n0::/pod/container\n")
+        try tree.write("fs/cgroup/pod/memory.max", "104857600\n")
+        try tree.write("fs/cgroup/pod/memory.current", "94371840\n")
+        try tree.write("fs/cgroup/pod/memory.stat", "anon 1\ninactive_file 1048576\n")
+        try tree.write("fs/cgroup/pod/container/memory.max", "max\n")
+        try tree.write("fs/cgroup/pod/container/memory.current", "5\n")
+        var options = HostMemory.Options()
+        options.topology = HostTopology(sysfs: tree.path, procfs: tree.path)
+        let room = try #require(options.topology.controlGroupRoom)
+        // 100 MiB, less 90 MiB in use, of which 1 MiB is clean cache.
+        #expect(room.byteCount == 11 << 20)
+        options.system = SystemCalls { _ in fatalError("a call was made") }
+        do throws(HostMemoryError) {
+            _ = try HostMemory.allocate(
+                byteCount: 12 << 20, pages: .firstOf([.transparent2MiB, .size4KiB]), node: .any,
+                options: options)
+            Issue.record("memory beyond the control group's limit")
+        } catch {
+            #expect(error.code == .exhausted && error.pageSize == .size4KiB)
+            #expect(error.remedy.contains("\(11 << 20) bytes"))
+            #expect(error.remedy.contains("pod/memory.max"))
+        }
+    }
+
+    @Test func theOlderControlGroupsAreReadToo() throws {
+        let tree = try FileTree()
+        try tree.write("self/cgroup", "5:cpu:/x\n4:memory:/pod/container\n0::/\n")
+        try tree.write("fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")
+        try tree.write("fs/cgroup/memory/memory.usage_in_bytes", "12345\n")
+        // As a container sees it: the path is the host's, and its own group is the root.
+        let topology = HostTopology(sysfs: tree.path, procfs: tree.path)
+        #expect(topology.controlGroupRoom == nil, "no limit")
+        try tree.write("fs/cgroup/memory/memory.limit_in_bytes", "20480\n")
+        try tree.write("fs/cgroup/memory/memory.stat", "total_active_file 2345\nrss 1\n")
+        #expect(topology.controlGroupRoom?.byteCount == 10_480)
+    }
+
+    @Test func noControlGroupsLimitIsNoLimit() throws {
+        let tree = try FileTree()
+        #expect(HostTopology(sysfs: tree.path, procfs: tree.path).controlGroupRoom == nil)
+        try tree.write("self/cgroup", "0::/\n")
+        #expect(HostTopology(sysfs: tree.path, procfs: tree.path).controlGroupRoom == nil)
+        try tree.write("fs/cgroup/memory.max", "4096\n")
+        try tree.write("fs/cgroup/memory.current", "8192\n")
+        #expect(
+            HostTopology(sysfs: tree.path, procfs: tree.path).controlGroupRoom?.byteCount == 0)
     }
 
     @Test func aDevicesNodeIsThatOfItsFirstParentThatHasOne() throws {

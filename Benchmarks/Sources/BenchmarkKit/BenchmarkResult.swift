@@ -31,6 +31,10 @@ public struct BenchmarkResult: Sendable {
     public var ratioToFloor: Double?
     /// The rate of all threads together over that of one of them alone, on the same space.
     public var ratioToOneThread: Double?
+    /// The fastest repetition over that of the kernel's population alone, beside it.
+    public var ratioToPopulate: Double?
+    /// The same of processor time, all threads together.
+    public var processorRatioToPopulate: Double?
 
     /// The median over the reference beside it: the figure that survives a change of machine.
     public var ratio: Double? { referenceNs.map { medianNs / $0 } }
@@ -73,6 +77,8 @@ extension BenchmarkResult: Encodable {
         case ratioToChase = "ratio_to_chase"
         case ratioToFloor = "ratio_to_floor"
         case ratioToOneThread = "ratio_to_one_thread"
+        case ratioToPopulate = "ratio_to_populate"
+        case processorRatioToPopulate = "processor_ratio_to_populate"
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -101,5 +107,7 @@ extension BenchmarkResult: Encodable {
         try row.encode(ratioToChase, forKey: .ratioToChase)
         try row.encode(ratioToFloor, forKey: .ratioToFloor)
         try row.encode(ratioToOneThread, forKey: .ratioToOneThread)
+        try row.encode(ratioToPopulate, forKey: .ratioToPopulate)
+        try row.encode(processorRatioToPopulate, forKey: .processorRatioToPopulate)
     }
 }

@@ -7,6 +7,9 @@ internal import VDPASimulator
 /// one, must not make the next measurement cheaper.
 struct DeviceUnderTest {
     let path: String?
+    /// Whether the simulated device is one that maps by virtual address and has no limit of entries:
+    /// it pins nothing, so that what it does is not measured along with the memory.
+    var leavesMemoryAlone = false
 
     func openDomain() throws(BenchmarkError) -> DMADomain {
         let device = try open()
@@ -22,8 +25,11 @@ struct DeviceUnderTest {
 
     private func open() throws(BenchmarkError) -> VDPADevice {
         do {
-            guard let path else { return try VDPADevice.simulated() }
-            return try VDPADevice(path: path)
+            if let path { return try VDPADevice(path: path) }
+            guard leavesMemoryAlone else { return try VDPADevice.simulated() }
+            var configuration = SimulatedDevice.Configuration.vduse()
+            configuration.entryLimit = 1 << 40
+            return try VDPADevice(SimulatedDevice(configuration))
         } catch {
             throw BenchmarkError("\(path ?? "the simulated device"): \(error)")
         }

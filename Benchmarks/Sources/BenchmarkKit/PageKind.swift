@@ -40,27 +40,30 @@ public enum PageKind: String, CaseIterable, Sendable {
     }
 
     /// Nanoseconds that populating `byteCount` new bytes takes: MADV_POPULATE_WRITE of a memfd, and
-    /// for transparent pages MADV_COLLAPSE too, where the kernel did not give them at once. The
-    /// memory is returned before this does.
-    func populationNs(byteCount: Int, clock: TickClock) -> Result<Double, BenchmarkError> {
+    /// for transparent pages MADV_COLLAPSE too, where the kernel did not give them at once; on
+    /// `threads` threads, in the chunks that the library takes. The memory is returned before this
+    /// does.
+    func populationNs(
+        byteCount: Int, threads: Int, clock: TickClock, processorNs: (Double) -> Void = { _ in }
+    ) -> Result<Double, BenchmarkError> {
         var mapping: UnsafeMutableRawPointer?
         // Safe: the pointer is written by the call and used only while the mapping lives.
         let mapped = unsafe cbench_map(byteCount, hugetlbShift, &mapping)
         guard mapped == 0 else { return .failure(Self.error("mmap", mapped)) }
         defer { unsafe _ = cbench_unmap(mapping, byteCount) }
         var failed: (call: String, code: Int32)?
+        let start = cbench_process_ns()
         let ns = clock.time {
             if self == .transparent2MiB {
                 // Refused where the setting for shared memory is `never`; the collapse may do.
                 _ = unsafe cbench_advise_huge(mapping, byteCount)
             }
-            let populated = unsafe cbench_populate(mapping, byteCount)
-            if populated != 0 { failed = ("MADV_POPULATE_WRITE", populated) }
-            if failed == nil, self == .transparent2MiB {
-                let collapsed = unsafe cbench_collapse(mapping, byteCount)
-                if collapsed != 0 { failed = ("MADV_COLLAPSE", collapsed) }
-            }
+            let populated = unsafe cbench_populate_on(
+                Int32(threads), mapping, byteCount, max(64 << 20, pageBytes),
+                self == .transparent2MiB ? 1 : 0)
+            if populated != 0 { failed = ("populating", populated) }
         }
+        processorNs(Double(cbench_process_ns() - start))
         if let failed { return .failure(Self.error(failed.call, failed.code)) }
         return .success(ns)
     }

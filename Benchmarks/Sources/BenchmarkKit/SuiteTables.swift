@@ -50,16 +50,21 @@ extension Table {
     public static var memory: Table {
         Table(
             title: [
-                "memory: milliseconds per GiB populated",
+                "memory: milliseconds per GiB populated, in turns on as many threads",
                 "populate: MADV_POPULATE_WRITE of a memfd by itself (transparent: and"
                     + " MADV_COLLAPSE); domain: through DMADomain.allocate",
+                "x alone: the fastest domain over the fastest populate (goals: 1.05 for hugepages, 1.20"
+                    + " for 4 KiB, verification included); x CPU: the same of processor time",
             ],
             columns: [
                 name(width: 26), count("MiB", width: 8, unit: 1 << 20),
+                figure("threads", width: 7, decimals: 0) { Double($0.threads) },
                 figure("median", width: 9, unit: 1e6) { $0.medianNs },
                 figure("mean", width: 9, unit: 1e6) { $0.meanNs },
                 figure("worst", width: 9, unit: 1e6) { $0.worstMedianNs },
                 messages(width: 9),
+                figure("x alone", width: 7, decimals: 3) { $0.ratioToPopulate },
+                figure("x CPU", width: 7, decimals: 3) { $0.processorRatioToPopulate },
             ])
     }
 }

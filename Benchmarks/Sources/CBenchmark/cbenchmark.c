@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,6 +44,13 @@ int cbench_pin_thread(unsigned int nth)
 		}
 	}
 	return sched_setaffinity(0, sizeof(chosen), &chosen) ? -errno : 0;
+}
+
+uint64_t cbench_process_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 void cbench_trim_heap(void)
@@ -112,4 +121,48 @@ int cbench_advise_huge(void *mapping, size_t byte_count)
 int cbench_collapse(void *mapping, size_t byte_count)
 {
 	return madvise(mapping, byte_count, MADV_COLLAPSE) ? -errno : 0;
+}
+
+struct population {
+	char *mapping;
+	size_t byte_count, chunk;
+	int collapse;
+	atomic_size_t next;
+	atomic_int result;
+};
+
+static void *populate_chunks(void *context)
+{
+	struct population *work = context;
+	while (atomic_load(&work->result) == 0) {
+		size_t offset = atomic_fetch_add(&work->next, work->chunk);
+		if (offset >= work->byte_count)
+			break;
+		size_t size = work->byte_count - offset;
+		if (size > work->chunk)
+			size = work->chunk;
+		int result = cbench_populate(work->mapping + offset, size);
+		if (result == 0 && work->collapse)
+			result = cbench_collapse(work->mapping + offset, size);
+		int none = 0;
+		if (result != 0)
+			atomic_compare_exchange_strong(&work->result, &none, result);
+	}
+	return NULL;
+}
+
+int cbench_populate_on(int threads, void *mapping, size_t byte_count, size_t chunk, int collapse)
+{
+	struct population work = {
+		.mapping = mapping, .byte_count = byte_count, .chunk = chunk, .collapse = collapse
+	};
+	pthread_t helpers[64];
+	int started = 0;
+	while (started < 63 && started + 1 < threads &&
+	       pthread_create(&helpers[started], NULL, populate_chunks, &work) == 0)
+		started++;
+	populate_chunks(&work);
+	while (started > 0)
+		pthread_join(helpers[--started], NULL);
+	return atomic_load(&work.result);
 }

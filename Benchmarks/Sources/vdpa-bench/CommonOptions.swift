@@ -72,7 +72,15 @@ struct MemorySizes: ParsableArguments {
     @Option(help: "MiB populated per page size (default 1024; with --quick 64).")
     var mebibytes: Int?
 
+    @Option(
+        help:
+            "Threads that populate, the library's and the kernel's (default: processors, up to 8).")
+    var threads: Int?
+
     func validate() throws {
+        if let threads, !(1...64).contains(threads) {
+            throw ValidationError("--threads is at least 1 and at most 64.")
+        }
         if let mebibytes, !(1...(1 << 30)).contains(mebibytes) {
             throw ValidationError("--mebibytes is at least 1 and at most 2^30.")
         }

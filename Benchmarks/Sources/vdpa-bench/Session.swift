@@ -55,15 +55,13 @@ final class Session {
         if common.quick { options.makeQuick() }
         if let repetitions = common.repetitions { options.repetitions = repetitions }
         if let mebibytes = sizes.mebibytes { options.byteCount = mebibytes << 20 }
-        let report = open(.memory)
-        func unavailable(_ name: String, _ reason: String) {
+        if let threads = sizes.threads { options.threads = threads }
+        try MemorySuite.run(
+            options, devicePath: common.device, machine: machine, clock: clock,
+            report: open(.memory)
+        ) { name, reason in
             print("\(name): not available: \(reason)")
         }
-        MemorySuite.runBaseline(
-            options, machine: machine, clock: clock, report: report, unavailable: unavailable)
-        try MemorySuite.runThroughDomain(
-            options, devicePath: common.device, machine: machine, clock: clock, report: report,
-            unavailable: unavailable)
     }
 
     func runMap(_ sizes: MapSizes) throws {

@@ -21,14 +21,25 @@ struct MemorySuiteTests {
     }
 
     @Test func rowIsPerGiB() {
-        let row = MemorySuite.row("populate-4KiB", 256 << 20, [100, 300, 200])
+        let row = MemoryTimes.row("populate-4KiB", 256 << 20, 2, [100, 300, 200])
         #expect(row.medianNs == 800)
         #expect(row.worstMedianNs == 1200)
         #expect(row.n == 256 << 20)
+        #expect(row.threads == 2)
+    }
+
+    @Test func theRatioIsThatOfTheFastestRepetitions() {
+        var times = MemoryTimes()
+        (times.alone, times.domain) = ([400, 100, 200], [900, 150, 110])
+        let rows = times.rows(.size2MiB, 1 << 30, 1)
+        #expect(rows.map(\.caseName) == ["populate-2MiB", "domain-2MiB"])
+        #expect(rows.map(\.ratioToPopulate) == [nil, 1.1])
     }
 
     @Test func pagesOfTheBaseSizePopulate() throws {
-        let ns = try PageKind.size4KiB.populationNs(byteCount: 1 << 20, clock: .calibrated()).get()
+        let ns = try PageKind.size4KiB.populationNs(
+            byteCount: 130 << 20, threads: 3, clock: .calibrated()
+        ).get()
         #expect(ns > 0)
     }
 }

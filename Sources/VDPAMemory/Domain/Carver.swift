@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HostMemory
 
 /// What regions must have in common to share extents.
@@ -5,11 +6,17 @@ struct CarverKey: Hashable {
     let access: DMAAccess
     let pages: PagePolicy
     let node: NodePolicy
+    let isInheritedByFork: Bool
+    let isExcludedFromCoreDumps: Bool
+    let isZeroedWhenFreed: Bool
 
     init(_ wanted: AllocationOptions) {
         access = wanted.access
         pages = wanted.pages
         node = wanted.node
+        isInheritedByFork = wanted.isInheritedByFork
+        isExcludedFromCoreDumps = wanted.isExcludedFromCoreDumps
+        isZeroedWhenFreed = wanted.isZeroedWhenFreed
     }
 }
 
@@ -25,6 +32,8 @@ final class Carver: @unchecked Sendable {
     var extentCount = 0
     /// The extent that the last region was carved from: the next one mostly comes from it too.
     var recentExtent: Extent?
+    /// The process whose memory it is: a forked child must not write to it.
+    let processID = getpid()
 
     init(_ key: CarverKey, regionCapacity: Int) throws(IOVASpaceError) {
         self.key = key

@@ -27,7 +27,8 @@ public struct DMABatch: ~Copyable {
         var box: MemoryBox?
         if wanted.needsOwnExtent(byteCount: size) {
             do throws(DMAError) {
-                box = try MemoryBox.allocate(size, wanted, deviceNode: domain.numaNode)
+                box = try MemoryBox.allocate(
+                    size, wanted, deviceNode: domain.numaNode, reports: true)
             } catch {
                 throw error.inOperation(index)
             }

@@ -17,7 +17,7 @@ public struct DMARegion: ~Copyable, Sendable {
     /// Kept here as well, so that a `close()` of the domain unmaps it from the device alone.
     private let memory: MemoryBox?
     /// nil once the region has been freed or given up.
-    private var domain: DMADomain?
+    private(set) var domain: DMADomain?
 
     /// Takes over a region that a batch has made, and that nobody owns.
     ///
@@ -68,7 +68,7 @@ public struct DMARegion: ~Copyable, Sendable {
         IOVARange(first: iova.rawValue, last: iova.rawValue + UInt64(byteCount - 1))
     }
 
-    /// What backs the region: page size, nodes.
+    /// What backs the region: page size, nodes, what was tried before.
     public var info: RegionInfo {
         get throws(DMAError) {
             guard let domain else { throw DMAError.noSuchRegion }
@@ -104,8 +104,12 @@ public struct RegionInfo: Sendable {
     public let access: DMAAccess
     /// The page size behind it; nil for memory that the caller registered.
     public let pageSize: PageSize?
-    /// The nodes of the pages of its extent; nil for memory that the caller registered.
+    /// The nodes of the pages of its extent, with what spilled, as they were when it was allocated;
+    /// nil for memory that the caller registered. `nodeRuns()` tells page by page.
     public let placement: NodePlacement?
+    /// Why its extent has no other pages, in the order in which they were tried; empty where the
+    /// first choice was had.
+    public let pageSizeRefusals: [PageSizeRefusal]
     /// Whether it shares its mapping with others.
     public let isShared: Bool
     /// The mapping that it is part of.
@@ -178,6 +182,7 @@ extension DomainState {
         return RegionInfo(
             range: record.range, byteCount: record.byteCount, access: record.access,
             pageSize: extent.memory?.memory.pageSize, placement: extent.memory?.memory.placement,
+            pageSizeRefusals: extent.memory?.refusals ?? [],
             isShared: record.isCarved || extent.handles.count > 1, extent: extent.range,
             addressBits: record.address)
     }

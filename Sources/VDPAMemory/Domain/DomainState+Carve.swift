@@ -61,6 +61,7 @@ extension DomainState {
             extent.liveRegions > 1 || !carver.releasesWhenEmpty(extent, retiring: [])
         else { return false }
         try requireNoRing(in: record.range)
+        carver.clean(record)
         unwind { try carver.space.free(record.handle) }
         extent.liveRegions -= 1
         extent.carvedBytes -= record.byteCount

@@ -181,6 +181,7 @@ extension DomainState {
         }
         for id in transaction.placed { setLive(id) }
         for extent in transaction.newExtents {
+            extent.memory?.publish()
             for target in targets { target.account(mapped: extent) }
         }
         let unmappedNow = Set(transaction.unmapped.map(ObjectIdentifier.init))
@@ -219,6 +220,7 @@ extension DomainState {
         liveRegionCount -= 1
         liveRegionBytes -= record.byteCount
         if let carver = extent.carver {
+            carver.clean(record)
             unwind { try carver.space.free(record.handle) }
             extent.carvedBytes -= record.byteCount
         } else {

@@ -111,24 +111,3 @@ struct EntryBounds: Hashable, Sendable {
         left.upper -= right.upper
     }
 }
-
-/// Lets the one owner of a piece of host memory be held by an extent or an operation under way.
-final class MemoryBox: Sendable {
-    let memory: HostMemory
-
-    init(_ memory: consuming HostMemory) { self.memory = memory }
-
-    /// Memory for a region or a shared extent: pages populated, on nodes verified.
-    static func allocate(
-        _ byteCount: Int, _ wanted: AllocationOptions, deviceNode: Int?
-    ) throws(DMAError) -> MemoryBox {
-        do throws(HostMemoryError) {
-            return MemoryBox(
-                try HostMemory.allocate(
-                    byteCount: byteCount, pages: wanted.pages, node: wanted.node,
-                    deviceNode: deviceNode))
-        } catch {
-            throw DMAError(error)
-        }
-    }
-}

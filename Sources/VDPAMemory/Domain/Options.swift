@@ -71,37 +71,3 @@ public enum Isolation: Hashable, Sendable {
     /// A mapping of its own, which goes with the region.
     case dedicated
 }
-
-/// What one region is to be.
-public struct AllocationOptions: Sendable {
-    /// Which page sizes to try; what was obtained is in `RegionInfo.pageSize`.
-    public var pages: PagePolicy
-    /// Which NUMA nodes to use; the device's by default, where it has one.
-    public var node: NodePolicy
-    /// Where in the device's addresses.
-    public var placement: Placement
-    /// What the device may do.
-    public var access: DMAAccess
-    /// Whether the mapping may be shared with other regions.
-    public var isolation: Isolation
-    /// In bytes, a power of two; at least 4 KiB, whatever is asked.
-    public var alignment: UInt64
-    /// Whether the region may hold what an earlier owner left.
-    public var isUninitialised: Bool
-
-    /// The defaults: the largest pages that fit, on the device's node, anywhere, read-write.
-    public init(
-        pages: PagePolicy = .largest, node: NodePolicy = .device,
-        placement: Placement = .anywhere, access: DMAAccess = .readWrite,
-        isolation: Isolation = .automatic, alignment: UInt64 = 4096,
-        isUninitialised: Bool = false
-    ) {
-        self.pages = pages
-        self.node = node
-        self.placement = placement
-        self.access = access
-        self.isolation = isolation
-        self.alignment = alignment
-        self.isUninitialised = isUninitialised
-    }
-}

@@ -1,0 +1,67 @@
+internal import Glibc
+internal import HostMemory
+internal import Synchronization
+
+/// Lets the one owner of a piece of host memory be held by an extent or an operation under way.
+final class MemoryBox: Sendable {
+    let memory: HostMemory
+    /// Page sizes that were tried before.
+    let refusals: [PageSizeRefusal]
+    private let isZeroedWhenFreed: Bool
+    /// A forked child that inherited the memory and drops its copy of this must not write.
+    private let processID = getpid()
+    /// Whether some region has lived in it: else there is nothing to write over.
+    private let wasPublished = Atomic<Bool>(false)
+
+    private init(_ memory: consuming HostMemory, isZeroedWhenFreed: Bool) {
+        refusals = memory.earlierAttempts.compactMap { PageSizeRefusal($0) }
+        self.memory = memory
+        self.isZeroedWhenFreed = isZeroedWhenFreed
+    }
+
+    func publish() { wasPublished.store(true, ordering: .relaxed) }
+
+    /// The last reference goes when every device has let go of the memory and nobody owns it: only
+    /// then can nobody write to it any more. Not under the domain's lock.
+    deinit {
+        if isZeroedWhenFreed, wasPublished.load(ordering: .relaxed), getpid() == processID {
+            memory.overwriteWithZeros()
+        }
+    }
+
+    /// Memory for a region or a shared extent: pages populated, on nodes verified.
+    ///
+    /// - Parameter reports: whether the options' progress callback is called: never under the
+    ///   domain's lock, which the callback may want.
+    static func allocate(
+        _ byteCount: Int, _ wanted: AllocationOptions, deviceNode: Int?, reports: Bool = false
+    ) throws(DMAError) -> MemoryBox {
+        var options = HostMemory.Options()
+        options.population.threadCount = wanted.population.threadCount
+        if reports { options.population.progress = wanted.population.progress }
+        options.isInheritedByFork = wanted.isInheritedByFork
+        options.isExcludedFromCoreDumps = wanted.isExcludedFromCoreDumps
+        do throws(HostMemoryError) {
+            return MemoryBox(
+                try HostMemory.allocate(
+                    byteCount: byteCount, pages: wanted.pages, node: wanted.node,
+                    deviceNode: deviceNode, options: options),
+                isZeroedWhenFreed: wanted.isZeroedWhenFreed)
+        } catch {
+            throw DMAError(error)
+        }
+    }
+}
+
+extension Carver {
+    /// Writes zeros over a region that is being freed, under the lock: its range can be handed out
+    /// as soon as that is free.
+    func clean(_ record: RegionRecord) {
+        guard key.isZeroedWhenFreed, getpid() == processID else { return }
+        // Safe: inside the memory of an extent that the domain holds.
+        let bytes = unsafe UnsafeMutableRawBufferPointer(
+            start: UnsafeMutableRawPointer(bitPattern: record.address),
+            count: Int(record.byteCount))
+        unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    }
+}
