@@ -31,7 +31,8 @@ public enum AllocatorCase: String, Sendable, CaseIterable {
 
     var sizes: SizeDistribution {
         switch self {
-        case .sparse, .tight, .sparseTree, .tightTree, .shared, .fillDrain, .lookUp, .bestFit: .mixed
+        case .sparse, .tight, .sparseTree, .tightTree, .shared, .fillDrain, .lookUp, .bestFit:
+            .mixed
         case .sparsePage, .tightPage: .page
         case .sparseHuge, .tightHuge: .huge
         case .sparsePowers, .tightPowers: .powers
