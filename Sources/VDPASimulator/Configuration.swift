@@ -59,6 +59,8 @@ extension SimulatedDevice {
         public var lockedMemoryLimit: UInt64?
         /// Bytes that others have pinned in this process (io_uring, RDMA, other devices).
         public var externallyPinnedByteCount: UInt64 = 0
+        /// What the soft limit can be raised to, in bytes; nil for what it is.
+        public var lockedMemoryHardLimit: UInt64?
         /// The default is memory in 2 MiB pages; `.size4KiB` is as strict as fragmented memory, where a
         /// 2 MiB extent takes 512 entries.
         public var contiguity = PhysicalContiguity.size2MiB

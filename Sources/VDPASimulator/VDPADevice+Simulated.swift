@@ -30,7 +30,11 @@ extension DeviceTraits {
             name: "simulated device",
             mapping: device.usesVirtualAddresses ? .virtualAddress : .pinned,
             numaNode: device.numaNode, reservedWindows: device.reservedWindows,
-            entryLimit: device.entryLimit, isSimulated: true
+            entryLimit: device.entryLimit, isSimulated: true,
+            raiseLockedMemoryLimit: {
+                guard let hard = device.configuration.lockedMemoryHardLimit else { return }
+                device.lockedMemoryLimit = hard
+            }
         ) {
             LockedMemory(limit: device.lockedMemoryLimit, pinned: device.pinnedByteCount)
         }

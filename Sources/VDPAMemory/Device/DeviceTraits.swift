@@ -35,11 +35,14 @@ package struct DeviceTraits: Sendable {
     package var entryLimit: Int?
     /// Read anew before every transaction: others pin and unpin as well.
     package var lockedMemory: @Sendable () -> LockedMemory
+    /// Raises the soft limit on locked memory to the hard one, where it can.
+    package var raiseLockedMemoryLimit: @Sendable () -> Void
     package var isSimulated: Bool
 
     package init(
         name: String, mapping: MappingKind, numaNode: Int? = nil,
         reservedWindows: [IOVARange] = [], entryLimit: Int? = 2048, isSimulated: Bool = false,
+        raiseLockedMemoryLimit: @escaping @Sendable () -> Void = {},
         lockedMemory: @escaping @Sendable () -> LockedMemory
     ) {
         self.name = name
@@ -48,6 +51,7 @@ package struct DeviceTraits: Sendable {
         self.reservedWindows = reservedWindows
         self.entryLimit = entryLimit
         self.isSimulated = isSimulated
+        self.raiseLockedMemoryLimit = raiseLockedMemoryLimit
         self.lockedMemory = lockedMemory
     }
 }
@@ -68,7 +72,9 @@ extension DeviceTraits {
             reservedWindows: facts.reservedRegions.map {
                 IOVARange(first: $0.first, last: $0.last)
             },
-            entryLimit: facts.entryLimit
+            entryLimit: facts.entryLimit,
+            // Where it is refused, the limit is as it was, and the error names it.
+            raiseLockedMemoryLimit: { _ = try? LockedMemoryLimit.raiseSoftToHard() }
         ) {
             // Without procfs the kernel's own check is the only one left; its EFAULT is explained.
             // Where nothing is limited, nobody needs to know how much is pinned.

@@ -50,7 +50,12 @@ final class Carver: @unchecked Sendable {
     ///
     /// - Parameter wanted: the bytes known to be needed soon.
     func nextExtentByteCount(region: Int, wanted: Int) -> Int {
-        let grown = min(Int(clamping: extentBytes / 4), Carver.largestExtent)
+        Carver.nextExtentByteCount(mapped: extentBytes, region: region, wanted: wanted)
+    }
+
+    /// The same with so many bytes mapped already.
+    static func nextExtentByteCount(mapped: UInt64, region: Int, wanted: Int) -> Int {
+        let grown = min(Int(clamping: mapped / 4), Carver.largestExtent)
         let size = max(Carver.smallestExtent, grown, min(wanted, Carver.largestExtent), region)
         return (size + Carver.smallestExtent - 1) & ~(Carver.smallestExtent - 1)
     }

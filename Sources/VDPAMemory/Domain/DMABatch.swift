@@ -27,8 +27,7 @@ public struct DMABatch: ~Copyable {
         var box: MemoryBox?
         if wanted.needsOwnExtent(byteCount: size) {
             do throws(DMAError) {
-                box = try MemoryBox.allocate(
-                    size, wanted, deviceNode: domain.numaNode, reports: true)
+                box = try domain.memory(size, wanted)
             } catch {
                 throw error.inOperation(index)
             }

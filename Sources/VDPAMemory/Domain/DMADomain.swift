@@ -18,6 +18,7 @@ public final class DMADomain: Sendable {
     /// The addresses that regions may have: those that every attached device can reach.
     public var range: IOVARange { core.state.withLock { state in state.range } }
     private let forkMark: ForkMark
+    private let observer: (@Sendable (DMAEvent) -> Void)?
     let core: DomainCore
 
     /// A domain over one address space of a device.
@@ -37,6 +38,7 @@ public final class DMADomain: Sendable {
                 target: MappingTarget(device, addressSpace: addressSpace), options: options))
         try device.claim(addressSpace: addressSpace, ledger: core)
         forkMark = ForkMark()
+        observer = options.observer
         self.core = core
     }
 
@@ -53,12 +55,32 @@ public final class DMADomain: Sendable {
                     + "process \(forkMark.processID).",
                 remedy: "Open the device in the child, or leave DMA to the parent.")
         }
-        return try core.state.withLock { value throws(DMAError) in
+        guard observer != nil else { return try withState(body) }
+        do throws(DMAError) {
+            let result = try withState(body)
+            tellObserver()
+            return result
+        } catch {
+            tellObserver()
+            throw error
+        }
+    }
+
+    private func withState<Result>(
+        _ body: (inout DomainState) throws(DMAError) -> Result
+    ) throws(DMAError) -> Result {
+        try core.state.withLock { value throws(DMAError) in
             // Safe to send: the lock is what guards everything that the result may share with
             // the state, and extents are used outside it only to be released.
             nonisolated(unsafe) let result = try body(&value)
             return unsafe result
         }
+    }
+
+    /// With no lock held, so that the observer may use the domain.
+    private func tellObserver() {
+        guard let observer else { return }
+        for event in core.state.withLock({ state in state.takeEvents() }) { observer(event) }
     }
 
     // MARK: regions
@@ -184,6 +206,7 @@ public final class DMADomain: Sendable {
     /// Gives up a region whose free was refused.
     func abandon(_ id: RegionID) {
         core.state.withLock { state in state.abandon(id) }
+        tellObserver()
     }
 
     /// Where the library's memory is had by default.
@@ -240,5 +263,6 @@ public final class DMADomain: Sendable {
             }
         }
         withExtendedLifetime(closed) {}
+        tellObserver()
     }
 }

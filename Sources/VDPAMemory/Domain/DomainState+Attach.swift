@@ -45,6 +45,7 @@ extension DomainState {
         windowsKept = []
         // The first device after the last one has gone may reach further than that did.
         widen()
+        note(.attached(device: target.device.name, addressSpace: target.addressSpace))
         return released
     }
 
@@ -239,6 +240,7 @@ extension DomainState {
         targets.removeAll { $0 === target }
         openWindows(of: target)
         widen()
+        note(.detached(device: target.device.name, addressSpace: target.addressSpace))
     }
 }
 

@@ -42,13 +42,19 @@ extension DomainState {
         _ transaction: MapTransaction, _ target: MappingTarget, copies: Int? = nil
     ) throws(DMAError) -> Bool {
         guard target.device.pinsMemory, !transaction.newExtents.isEmpty else { return false }
-        let now = target.device.traits.lockedMemory()
-        guard let limit = now.limit else { return false }
+        var now = target.device.traits.lockedMemory()
+        guard var limit = now.limit else { return false }
         // The process's figure counts every device, so other targets' shares are counted too.
         let sharers = UInt64(copies ?? targets.filter { $0.device.pinsMemory }.count)
         let new = transaction.newBytes * sharers
         let freed = min(now.pinned, transaction.unmappedBytes * sharers)
         let needed = now.pinned - freed + new
+        if needed > limit, options.raisesLockedMemoryLimit {
+            target.device.traits.raiseLockedMemoryLimit()
+            now = target.device.traits.lockedMemory()
+            guard let raised = now.limit else { return false }
+            limit = raised
+        }
         guard needed <= limit else {
             throw DMAError(
                 .lockedMemoryLimit,

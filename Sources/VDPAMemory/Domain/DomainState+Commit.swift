@@ -14,6 +14,9 @@ extension DomainState {
             return try makeRoomAndCommit(operations)
         } catch {
             counters.failedBatches += 1
+            if error.isShortage {
+                note(.refused(error.code, needed: error.needed, limit: error.limit))
+            }
             throw error
         }
     }
@@ -183,6 +186,7 @@ extension DomainState {
         for extent in transaction.newExtents {
             extent.memory?.publish()
             for target in targets { target.account(mapped: extent) }
+            note(.mapped(extent.range))
         }
         let unmappedNow = Set(transaction.unmapped.map(ObjectIdentifier.init))
         releaseYielded(transaction)
@@ -243,6 +247,7 @@ extension DomainState {
         for target in targets { target.account(unmapped: extent) }
         // What waits in quarantine has left its carver already.
         if !hasWaited { withdraw(extent) }
+        note(.unmapped(extent.range))
         for handle in extent.handles { forget(handle) }
     }
 
@@ -290,7 +295,7 @@ extension DomainState {
 
 extension DMAError {
     /// Whether giving back what is idle may help.
-    fileprivate var isShortage: Bool {
+    var isShortage: Bool {
         switch code {
         // A range in quarantine holds one of the space's regions.
         case .noSpace, .regionCapacity, .entryLimit, .lockedMemoryLimit, .hostMemory: true

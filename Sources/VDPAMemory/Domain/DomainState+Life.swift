@@ -32,6 +32,7 @@ extension DomainState {
         }
         counters.lostExtents = 0
         needsRemap = false
+        note(.remapped)
         return releaseQuarantine()
     }
 
@@ -50,6 +51,8 @@ extension DomainState {
                     device: target.device, addressSpace: target.addressSpace, extents: all,
                     isUnmapped: failure == nil))
         }
+        for extent in quarantine { examine(extent) }
+        for extent in all { note(.unmapped(extent.range)) }
         forget(all)
         return closed
     }

@@ -34,6 +34,17 @@ extension DomainState {
         extent.quarantinedAt = options.clock()
         quarantine.append(extent)
         quarantinedBytes += extent.byteCount
+        if options.detectsWritesAfterFree { DeadMemoryPattern.fill(extent) }
+        note(.quarantined(extent.range))
+    }
+
+    /// Once no device can reach it any more.
+    mutating func examine(_ extent: Extent) {
+        guard options.detectsWritesAfterFree,
+            let address = DeadMemoryPattern.firstWrite(in: extent)
+        else { return }
+        counters.writesAfterFree += 1
+        note(.writtenAfterFree(address))
     }
 
     /// Takes extents out of quarantine in one pass.
@@ -43,6 +54,7 @@ extension DomainState {
         guard !quarantine.isEmpty, !gone.isEmpty else { return [] }
         var found = Set<ObjectIdentifier>()
         var left: [Extent] = []
+        var bytes: UInt64 = 0
         for extent in quarantine {
             guard gone.contains(ObjectIdentifier(extent)) else {
                 left.append(extent)
@@ -50,8 +62,11 @@ extension DomainState {
             }
             found.insert(ObjectIdentifier(extent))
             quarantinedBytes -= extent.byteCount
+            bytes += extent.byteCount
+            examine(extent)
         }
         quarantine = left
+        if !found.isEmpty { note(.flushed(extentCount: found.count, byteCount: bytes)) }
         return found
     }
 

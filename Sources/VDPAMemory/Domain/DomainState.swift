@@ -31,6 +31,8 @@ struct DomainState: ~Copyable {
     /// An undo failed where a range had been placed anew: until the devices' tables are repaired,
     /// nothing more is mapped.
     var needsRemap = false
+    /// What the observer has not been told yet.
+    private var events: [DMAEvent] = []
 
     init(
         space: consuming IOVASpace, range: IOVARange, target: MappingTarget,
@@ -41,6 +43,16 @@ struct DomainState: ~Copyable {
         targets = [target]
         self.options = options
         self.range = range
+    }
+
+    /// Keeps an event for the observer, if there is one.
+    mutating func note(_ event: @autoclosure () -> DMAEvent) {
+        if options.observer != nil { events.append(event()) }
+    }
+
+    mutating func takeEvents() -> [DMAEvent] {
+        defer { events = [] }
+        return events
     }
 
     func target(_ device: VDPADevice, _ addressSpace: UInt32) -> MappingTarget? {
@@ -103,6 +115,8 @@ struct DomainCounters {
     var flushes: UInt64 = 0
     /// Frees in a deinit that failed: their memory is in quarantine.
     var failedFrees: UInt64 = 0
+    /// Extents in quarantine that a device has written to.
+    var writesAfterFree: UInt64 = 0
     /// Extents that may be missing in a device's table after an undo that failed.
     var lostExtents: UInt64 = 0
 }

@@ -53,6 +53,47 @@ final class MemoryBox: Sendable {
     }
 }
 
+extension DMADomain {
+    /// Memory for a region with a mapping of its own, had before any lock is taken.
+    ///
+    /// Where pages are short, what waits in quarantine and what nobody uses is given back first, and
+    /// the memory is asked for once more: also where smaller pages than the first choice were had,
+    /// and what is given back has larger ones.
+    func memory(_ byteCount: Int, _ wanted: AllocationOptions) throws(DMAError) -> MemoryBox {
+        func ask() throws(DMAError) -> MemoryBox {
+            try MemoryBox.allocate(byteCount, wanted, deviceNode: numaNode, reports: true)
+        }
+        do throws(DMAError) {
+            let box = try ask()
+            guard !box.refusals.isEmpty, giveBackIdle(largerThan: box.memory.pageSize),
+                let better = try? ask()
+            else { return box }
+            return better
+        } catch {
+            guard error.code == .hostMemory, giveBackIdle(largerThan: nil) else { throw error }
+            return try ask()
+        }
+    }
+
+    /// Whether memory was given back: what no region lives in, and of it only if some has pages
+    /// larger than these.
+    private func giveBackIdle(largerThan pageSize: PageSize?) -> Bool {
+        do throws(DMAError) {
+            return try locked { state throws(DMAError) in
+                let least = pageSize?.byteCount ?? 0
+                let idle = state.quarantine + state.emptyExtents()
+                let helps = idle.contains { extent in
+                    extent.memory.map { $0.memory.pageSize.byteCount > least } ?? false
+                }
+                return helps ? try state.trim() : []
+            }.isEmpty == false
+        } catch {
+            // What cannot be unmapped cannot be given back: the request's own answer stands.
+            return false
+        }
+    }
+}
+
 extension Carver {
     /// Writes zeros over a region that is being freed, under the lock: its range can be handed out
     /// as soon as that is free.

@@ -11,18 +11,32 @@ public struct DMADomainOptions: Sendable {
     public var reserved: [IOVARange]
     /// Part of the device's range to stay inside; nil for all of it.
     public var window: IOVARange?
+    /// Told what happens: mappings made, unmapped, quarantined and flushed, what was short. Called by
+    /// the thread that did it, after it has let go of the domain's lock, so that it may use the
+    /// domain; several threads may call at once. nil costs nothing.
+    public var observer: (@Sendable (DMAEvent) -> Void)?
+    /// For debugging: the library's memory that waits in quarantine is filled with a pattern, and
+    /// looked at once it is unmapped. What a device has written there meanwhile is told to the
+    /// `observer` and counted (`DMAStatistics.writesAfterFree`). Costs two passes over the memory
+    /// under the domain's lock. Use it with `unmapping: .deferred`.
+    public var detectsWritesAfterFree = false
+    /// Whether the soft limit on locked memory is raised to the hard one (setrlimit(2), for the whole
+    /// process) when a mapping needs it.
+    public var raisesLockedMemoryLimit = false
     /// Nanoseconds of a clock that never goes back; a test has its own.
     package var clock: @Sendable () -> UInt64 = { MonotonicClock.nanoseconds() }
 
     /// The defaults suit a datapath with thousands of regions on one device.
     public init(
         regionCapacity: Int = 65_536, unmapping: Unmapping = .immediate,
-        reserved: [IOVARange] = [], window: IOVARange? = nil
+        reserved: [IOVARange] = [], window: IOVARange? = nil,
+        observer: (@Sendable (DMAEvent) -> Void)? = nil
     ) {
         self.regionCapacity = regionCapacity
         self.unmapping = unmapping
         self.reserved = reserved
         self.window = window
+        self.observer = observer
     }
 
     /// When freed memory is unmapped.

@@ -34,6 +34,9 @@ public struct DMAStatistics: Hashable, Sendable {
     public let failedFrees: UInt64
     /// Mappings that a device may lack since an undo that failed; `remap()` repairs them.
     public let lostExtents: UInt64
+    /// Freed mappings that a device wrote to before they were unmapped: see
+    /// `DMADomainOptions.detectsWritesAfterFree`.
+    public let writesAfterFree: UInt64
     /// Free bytes of the IOVA space, saturated at 2^64-1, and the largest hole.
     public let freeBytes: UInt64
     /// The most bytes that one placement could have.
@@ -62,6 +65,7 @@ public struct DMAStatistics: Hashable, Sendable {
         flushes = state.counters.flushes
         failedFrees = state.counters.failedFrees
         lostExtents = state.counters.lostExtents
+        writesAfterFree = state.counters.writesAfterFree
         freeBytes = state.space.freeByteCount
         largestHoleBytes = state.space.largestHole()
     }
