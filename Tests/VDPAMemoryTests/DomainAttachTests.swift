@@ -280,6 +280,28 @@ struct DomainAttachTests {
         try world.device.setRingAddresses(addresses, ofQueue: 0)
     }
 
+    @Test(arguments: [4096, 2 << 20])
+    func `a region with an enabled ring is freed by force alone`(_ byteCount: Int) throws {
+        let world = try DomainWorld()
+        let rest = try world.domain.allocate(byteCount: 4096)
+        let region = try world.domain.allocate(byteCount: byteCount)
+        let first = region.iova.rawValue
+        try world.device.setQueueSize(16, ofQueue: 0)
+        try world.device.setRingAddresses(
+            VringAddresses(
+                descriptors: IOVA(first), available: IOVA(first + 0x400),
+                used: IOVA(first + 0x800)), ofQueue: 0)
+        try world.device.setQueueEnabled(true, ofQueue: 0)
+        let id = region.relinquish()
+        for _ in 0..<2 {
+            let answer = try world.refusal { () throws(DMAError) in try world.domain.free(id) }
+            #expect(answer.error.code == .unsafeControl && answer.messages == 0)
+        }
+        try world.domain.free(id, force: true)
+        #expect(world.domain.statistics.regions == 1)
+        try expectConsistent(world, [rest.relinquish()])
+    }
+
     @Test func `an enabled ring keeps its device attached`() throws {
         let world = try DomainWorld()
         let other = SimulatedDevice(.vdpaSimNet())

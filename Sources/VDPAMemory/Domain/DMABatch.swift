@@ -69,13 +69,15 @@ public struct DMABatch: ~Copyable {
     ///
     /// One that the same batch has named is not made at all, and costs no message. A placement that
     /// the caller chooses may reuse the range of a region that the batch has freed before.
-    public mutating func free(_ id: RegionID) throws(DMAError) {
+    ///
+    /// - Parameter force: frees it also while it holds part of an enabled ring; see `DMADomain.free`.
+    public mutating func free(_ id: RegionID, force: Bool = false) throws(DMAError) {
         if domain.isPending(id), let index = operations.firstIndex(where: { $0.names(id) }) {
             domain.discard(operations[index])
             operations[index] = .nothing
             operations.append(.nothing)
         } else {
-            operations.append(.free(id, byOwner: false))
+            operations.append(.free(id, FreeRight(force: force)))
         }
     }
 }

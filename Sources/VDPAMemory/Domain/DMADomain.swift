@@ -131,13 +131,18 @@ public final class DMADomain: Sendable {
 
     /// Frees a region by its ID, unless a `DMARegion` owns it. When this returns, the device cannot
     /// reach a dedicated region any more, unless unmapping is deferred.
-    public func free(_ id: RegionID) throws(DMAError) { try free(id, byOwner: false) }
+    ///
+    /// - Parameter force: frees it also while it holds part of an enabled ring: the caller vouches
+    ///   that the device does not use it, as the next region may lie there at once.
+    public func free(_ id: RegionID, force: Bool = false) throws(DMAError) {
+        try free(id, FreeRight(force: force))
+    }
 
-    func free(_ id: RegionID, byOwner: Bool) throws(DMAError) {
+    func free(_ id: RegionID, _ right: FreeRight) throws(DMAError) {
         let isDone = try locked { state throws(DMAError) in
-            try state.uncarveAtOnce(id, byOwner: byOwner)
+            try state.uncarveAtOnce(id, right)
         }
-        if !isDone { try commit([.free(id, byOwner: byOwner)]) }
+        if !isDone { try commit([.free(id, right)]) }
     }
 
     /// Unmaps the caller's memory; the same as `free`, under the name that goes with `register`.

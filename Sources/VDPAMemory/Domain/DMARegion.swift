@@ -79,11 +79,13 @@ public struct DMARegion: ~Copyable, Sendable {
     /// Frees the region. When this returns, the device cannot reach a dedicated region any more,
     /// unless unmapping is deferred.
     ///
+    /// - Parameter force: frees it also while it holds part of an enabled ring: the caller vouches
+    ///   that the device does not use it, as the next region may lie there at once.
     /// - Throws: where the kernel refused: then the region is in quarantine, not reused;
     ///   `unsafeControl` where it holds an enabled ring: then it lives on under its ID.
-    public consuming func free() throws(DMAError) {
+    public consuming func free(force: Bool = false) throws(DMAError) {
         guard let domain = domain.take() else { return }
-        try domain.freeOrAbandon(id)
+        try domain.freeOrAbandon(id, force: force)
     }
 
     /// Ends the ownership without freeing: the region lives on under its ID.
@@ -166,9 +168,9 @@ extension DMADomain {
 
     /// Frees a region that nobody will own afterwards: where the kernel refuses, it goes to
     /// quarantine, memory and IOVA both.
-    func freeOrAbandon(_ id: RegionID) throws(DMAError) {
+    func freeOrAbandon(_ id: RegionID, force: Bool = false) throws(DMAError) {
         do throws(DMAError) {
-            try free(id, byOwner: true)
+            try free(id, FreeRight(byOwner: true, force: force))
         } catch {
             abandon(id)
             throw error

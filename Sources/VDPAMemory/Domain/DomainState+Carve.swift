@@ -51,16 +51,16 @@ extension DomainState {
     }
 
     /// Frees a carved region whose extent stays, or answers false: then `commit` does it.
-    mutating func uncarveAtOnce(_ id: RegionID, byOwner: Bool) throws(DMAError) -> Bool {
+    mutating func uncarveAtOnce(_ id: RegionID, _ right: FreeRight) throws(DMAError) -> Bool {
         try requireOpen()
         guard let record = regions.record(id), record.state == .live, record.isCarved,
-            byOwner || !record.isOwned
+            right.byOwner || !record.isOwned
         else { return false }
         let extent = extent(of: record)
         guard let carver = extent.carver,
             extent.liveRegions > 1 || !carver.releasesWhenEmpty(extent, retiring: [])
         else { return false }
-        try requireNoRing(in: record.range)
+        if !right.force { try requireNoRing(in: record.range) }
         carver.clean(record)
         unwind { try carver.space.free(record.handle) }
         extent.liveRegions -= 1

@@ -15,8 +15,8 @@ extension DomainState {
             }
         case .register(let id, let memory, let placement, let access, let isolation):
             try planRegistered(id, memory, placement, access, isolation, &transaction)
-        case .free(let id, let byOwner):
-            try planFree(id, byOwner: byOwner, &transaction)
+        case .free(let id, let right):
+            try planFree(id, right, &transaction)
         case .nothing: break
         }
     }
@@ -241,13 +241,13 @@ extension DomainState {
     // MARK: freeing
 
     private mutating func planFree(
-        _ id: RegionID, byOwner: Bool, _ transaction: inout MapTransaction
+        _ id: RegionID, _ right: FreeRight, _ transaction: inout MapTransaction
     ) throws(DMAError) {
         guard let record = regions.record(id), record.state == .live else {
             throw DMAError.noSuchRegion
         }
-        guard byOwner || !record.isOwned else { throw DMAError.owned }
-        try requireNoRing(in: record.range)
+        guard right.byOwner || !record.isOwned else { throw DMAError.owned }
+        if !right.force { try requireNoRing(in: record.range) }
         regions.update(id) { $0.state = .freeing }
         transaction.freed.append(id)
         let extent = extent(of: record)
@@ -267,7 +267,7 @@ extension DomainState {
             guard let ring = target.ring(overlapping: range) else { continue }
             throw DMAError(
                 .unsafeControl, "The region \(range) holds part of an enabled ring at \(ring).",
-                remedy: "Disable the queue or reset the device first.", range: ring)
+                remedy: "Disable the queue or reset the device first, or free it with `force`.", range: ring)
         }
     }
 

@@ -77,7 +77,7 @@ extension DomainState {
         counters.failedFrees += 1
         var transaction = MapTransaction()
         do throws(DMAError) {
-            try plan(.free(id, byOwner: true), &transaction)
+            try plan(.free(id, FreeRight(byOwner: true)), &transaction)
         } catch {
             return regions.update(id) { $0.isOwned = false }
         }

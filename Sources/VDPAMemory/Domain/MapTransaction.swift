@@ -1,11 +1,19 @@
 internal import HostMemory
 
+/// By what right a region is freed.
+struct FreeRight: Hashable, Sendable {
+    /// By the `DMARegion` that owns it; else nobody may own it.
+    var byOwner = false
+    /// Although the device may use it for an enabled ring.
+    var force = false
+}
+
 /// One operation of a batch, with what was prepared outside the domain's lock.
 enum BatchOperation {
     /// `memory` is nil where the region is carved from a shared extent.
     case allocate(RegionID, byteCount: UInt64, AllocationOptions, memory: MemoryBox?)
     case register(RegionID, ExternalRange, Placement, DMAAccess, Isolation)
-    case free(RegionID, byOwner: Bool)
+    case free(RegionID, FreeRight)
     /// A region that the same batch named and freed: neither is done. Keeps its place, so that the
     /// others keep their numbers.
     case nothing
