@@ -47,6 +47,21 @@ extension Table {
             ])
     }
 
+    public static var cost: Table {
+        Table(
+            title: [
+                "cost: nanoseconds per region that the library itself takes, on a device that only"
+                    + " answers; messages: all regions"
+            ],
+            columns: [
+                name(width: 26), count("regions", width: 8),
+                figure("median", width: 10) { $0.medianNs },
+                figure("mean", width: 10) { $0.meanNs },
+                figure("worst", width: 10) { $0.worstMedianNs },
+                messages(width: 9),
+            ])
+    }
+
     public static var memory: Table {
         Table(
             title: [

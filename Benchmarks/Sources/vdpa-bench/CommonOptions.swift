@@ -87,6 +87,15 @@ struct MemorySizes: ParsableArguments {
     }
 }
 
+/// Sizes of the suite `cost`.
+struct CostSizes: ParsableArguments {
+    @Option(help: "Regions of 4 KiB carved from shared extents (default 50000; with --quick 2000).")
+    var carved: Int?
+
+    @Option(help: "Extents mapped in one batch (default 2000; with --quick 200).")
+    var extents: Int?
+}
+
 /// Sizes of the suite `map`.
 struct MapSizes: ParsableArguments {
     @Option(help: "Regions of 4 KiB mapped per way (default 1000; with --quick 200).")

@@ -73,6 +73,15 @@ final class Session {
         try MapSuite.run(options, clock: clock, report: open(.map))
     }
 
+    func runCost(_ sizes: CostSizes) throws {
+        var options = CostOptions()
+        if common.quick { options.makeQuick() }
+        if let repetitions = common.repetitions { options.repetitions = repetitions }
+        if let regions = sizes.carved { options.regions = regions }
+        if let extents = sizes.extents { options.extents = extents }
+        try CostSuite.run(options, clock: clock, report: open(.cost))
+    }
+
     func finish() throws {
         guard let path = common.json else { return }
         try report.write(to: path)

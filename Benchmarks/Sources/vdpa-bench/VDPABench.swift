@@ -7,7 +7,8 @@ struct VDPABench: ParsableCommand {
         commandName: "vdpa-bench",
         abstract: "Measures the IOVA allocator, mapping, and backing memory.",
         subcommands: [
-            AllocatorCommand.self, MapCommand.self, MemoryCommand.self, AllCommand.self,
+            AllocatorCommand.self, MapCommand.self, CostCommand.self, MemoryCommand.self,
+            AllCommand.self,
         ],
         defaultSubcommand: AllCommand.self)
 }
@@ -44,6 +45,21 @@ struct MapCommand: ParsableCommand {
     }
 }
 
+struct CostCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cost",
+        abstract: "What the library itself takes for a region, on a device that only answers.")
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var sizes: CostSizes
+
+    func run() throws {
+        let session = try Session(common)
+        try session.runCost(sizes)
+        try session.finish()
+    }
+}
+
 struct MemoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "memory", abstract: "Populating backing memory, per page size.")
@@ -65,12 +81,14 @@ struct AllCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
     @OptionGroup var allocator: AllocatorSizes
     @OptionGroup var map: MapSizes
+    @OptionGroup var cost: CostSizes
     @OptionGroup var memory: MemorySizes
 
     func run() throws {
         let session = try Session(common)
         try session.runAllocator(allocator, cases: AllocatorCase.standard)
         try session.runMap(map)
+        try session.runCost(cost)
         try session.runMemory(memory)
         try session.finish()
     }

@@ -20,12 +20,57 @@ struct CarverKey: Hashable {
     }
 }
 
+extension CarverKey {
+    /// What tells the kind of a carved region in one word, where it names no lists: comparing words
+    /// takes no copy of options and no reference count. nil for the others, which take the long way.
+    var code: UInt64? { CarverKey.code(self.access, pages, node, flags) }
+
+    private var flags: UInt64 {
+        (isInheritedByFork ? 1 : 0) | (isExcludedFromCoreDumps ? 2 : 0)
+            | (isZeroedWhenFreed ? 4 : 0)
+    }
+
+    static func code(_ wanted: borrowing AllocationOptions) -> UInt64? {
+        let flags: UInt64 =
+            (wanted.isInheritedByFork ? 1 : 0) | (wanted.isExcludedFromCoreDumps ? 2 : 0)
+            | (wanted.isZeroedWhenFreed ? 4 : 0)
+        return code(wanted.access, wanted.pages, wanted.node, flags)
+    }
+
+    private static func code(
+        _ access: DMAAccess, _ pages: borrowing PagePolicy, _ node: borrowing NodePolicy,
+        _ flags: UInt64
+    ) -> UInt64? {
+        let page: UInt64
+        switch pages {
+        case .largest: page = 0
+        case .exactly(.size4KiB): page = 1
+        case .exactly(.transparent2MiB): page = 2
+        case .exactly(.size2MiB): page = 3
+        case .exactly(.size1GiB): page = 4
+        case .firstOf: return nil
+        }
+        let kind: UInt64
+        switch node {
+        case .device: kind = 0
+        case .any: kind = 1
+        case .required(let number): kind = 2 | UInt64(UInt32(truncatingIfNeeded: number)) << 8
+        case .preferred(let number): kind = 3 | UInt64(UInt32(truncatingIfNeeded: number)) << 8
+        // Settled by the calling thread, which the long way does.
+        case .callingThread, .interleaved: return nil
+        }
+        return kind << 16 | page << 8 | UInt64(access.rawValue) << 4 | flags
+    }
+}
+
 /// The space from which regions alike are carved: its usable ranges are mapped shared extents, so
 /// that a region in it costs no message.
 ///
 /// Who may touch what: only the domain, under its lock.
 final class Carver: @unchecked Sendable {
     let key: CarverKey
+    /// See `CarverKey.code`.
+    let code: UInt64?
     var space: IOVASpace
     /// The bytes of all its extents.
     var extentBytes: UInt64 = 0
@@ -37,6 +82,7 @@ final class Carver: @unchecked Sendable {
 
     init(_ key: CarverKey, regionCapacity: Int) throws(IOVASpaceError) {
         self.key = key
+        code = key.code
         space = try IOVASpace(
             usable: [], regionCapacity: regionCapacity,
             metadata: IOVAMetadataOptions(isPopulated: false, advice: MetadataAdvice.hugePages))

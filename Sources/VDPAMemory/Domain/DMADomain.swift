@@ -96,12 +96,9 @@ public final class DMADomain: Sendable {
     public func allocate(
         byteCount: Int, options: AllocationOptions = AllocationOptions()
     ) throws(DMAError) -> DMARegion {
-        let (size, wanted) = try options.settled(byteCount: byteCount)
-        if !wanted.needsOwnExtent(byteCount: size) {
-            let carved = try locked { state throws(DMAError) in
-                try state.carveAtOnce(byteCount: UInt64(size), wanted)
-            }
-            if let carved { return DMARegion(carved, wanted.access, in: self) }
+        if let request = CarveRequest(byteCount: byteCount, options) {
+            let carved = try locked { state throws(DMAError) in try state.carveAtOnce(request) }
+            if let carved { return DMARegion(carved, in: self) }
         }
         let id = try batch { batch throws(DMAError) in
             try batch.allocate(byteCount: byteCount, options: options)

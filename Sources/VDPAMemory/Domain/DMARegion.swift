@@ -34,12 +34,12 @@ public struct DMARegion: ~Copyable, Sendable {
     }
 
     /// A region that was carved for its owner, made to read as zeros where it does not.
-    init(_ carved: CarvedRegion, _ access: DMAAccess, in domain: DMADomain) {
+    init(_ carved: consuming CarvedRegion, in domain: DMADomain) {
         id = carved.id
         memory = carved.memory
         iova = carved.range.first
         byteCount = Int(carved.range.last.rawValue - carved.range.first.rawValue + 1)
-        self.access = access
+        access = carved.access
         addressBits = carved.address
         self.domain = domain
         if carved.isUnclean {

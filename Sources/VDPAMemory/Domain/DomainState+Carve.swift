@@ -3,11 +3,41 @@ internal import HostMemory
 // The short way for small regions: where a shared extent has room, nothing is mapped and nothing can
 // have to be undone, so that no transaction is needed.
 
+/// What is asked for, without anything that would be counted by reference.
+struct CarveRequest {
+    /// Whole pages.
+    let byteCount: UInt64
+    let alignment: UInt64
+    let placement: IOVAPlacement
+    /// See `CarverKey.code`.
+    let code: UInt64
+    let isUninitialised: Bool
+
+    /// nil for a region that has a mapping of its own, or needs the long way, or can never be.
+    init?(byteCount: Int, _ wanted: borrowing AllocationOptions) {
+        guard byteCount > 0, byteCount <= 1 << 46, wanted.alignment.nonzeroBitCount == 1,
+            let code = CarverKey.code(wanted)
+        else { return nil }
+        let size = (byteCount + 4095) & ~4095
+        guard !wanted.needsOwnExtent(byteCount: size) else { return nil }
+        switch wanted.placement {
+        case .anywhere: placement = .anywhere()
+        case .within(let window): placement = .within(window)
+        case .fixed, .identity: return nil
+        }
+        self.byteCount = UInt64(size)
+        alignment = max(wanted.alignment, 4096)
+        self.code = code
+        isUninitialised = wanted.isUninitialised
+    }
+}
+
 /// A region as its owner gets it, without a second look.
 struct CarvedRegion {
     let id: RegionID
     let range: IOVARange
     let address: UInt
+    let access: DMAAccess
     let memory: MemoryBox?
     /// Whether it shows an earlier owner's content, which is to be zeroed before it is handed out.
     let isUnclean: Bool
@@ -19,13 +49,10 @@ extension DomainState {
     ///
     /// - Complexity: O(1) where the carver's magazine has a range of the size, O(log n) otherwise.
     ///   No message, no system call, no allocation.
-    mutating func carveAtOnce(
-        byteCount: UInt64, _ wanted: AllocationOptions
-    ) throws(DMAError) -> CarvedRegion? {
+    mutating func carveAtOnce(_ wanted: CarveRequest) throws(DMAError) -> CarvedRegion? {
         try requireOpen()
-        guard let carver = knownCarver(CarverKey(wanted)),
-            regions.count < regions.capacity,
-            let place = carver.roomAtOnce(for: byteCount, wanted)
+        guard let carver = carvers.first(where: { $0.code == wanted.code }),
+            regions.count < regions.capacity, let place = carver.roomAtOnce(for: wanted)
         else { return nil }
         let extent = extent(of: carver, at: place.range)
         guard let id = regions.take() else { preconditionFailure("counted just above") }
@@ -46,8 +73,8 @@ extension DomainState {
         liveRegionBytes += size
         counters.batches += 1
         return CarvedRegion(
-            id: id, range: place.range, address: address, memory: extent.memory,
-            isUnclean: isUnclean)
+            id: id, range: place.range, address: address, access: extent.access,
+            memory: extent.memory, isUnclean: isUnclean)
     }
 
     /// Frees a carved region whose extent stays, or answers false: then `commit` does it.
@@ -85,18 +112,11 @@ extension DomainState {
 
 extension Carver {
     /// Room in what is mapped, or nil: whatever is short, the long way finds out and says it.
-    fileprivate func roomAtOnce(
-        for byteCount: UInt64, _ wanted: AllocationOptions
-    ) -> IOVAAllocation? {
-        let placement: IOVAPlacement
-        switch wanted.placement {
-        case .anywhere: placement = .anywhere()
-        case .within(let window): placement = .within(window)
-        case .fixed, .identity: return nil
-        }
+    fileprivate func roomAtOnce(for wanted: CarveRequest) -> IOVAAllocation? {
         do throws(IOVASpaceError) {
             return try space.allocate(
-                byteCount: byteCount, alignment: wanted.alignment, placement: placement)
+                byteCount: wanted.byteCount, alignment: wanted.alignment,
+                placement: wanted.placement)
         } catch {
             return nil
         }

@@ -267,7 +267,8 @@ extension DomainState {
             guard let ring = target.ring(overlapping: range) else { continue }
             throw DMAError(
                 .unsafeControl, "The region \(range) holds part of an enabled ring at \(ring).",
-                remedy: "Disable the queue or reset the device first, or free it with `force`.", range: ring)
+                remedy: "Disable the queue or reset the device first, or free it with `force`.",
+                range: ring)
         }
     }
 
