@@ -77,6 +77,9 @@ final class Carver: @unchecked Sendable {
     var extentCount = 0
     /// The extent that the last region was carved from: the next one mostly comes from it too.
     var recentExtent: Extent?
+    /// Extents grow no further than this: the smallest size once something was short, until an
+    /// extent has gone. A large one that is refused has cost its memory's population.
+    var growthLimit = Carver.largestExtent
     /// The process whose memory it is: a forked child must not write to it.
     let processID = getpid()
 
@@ -96,13 +99,16 @@ final class Carver: @unchecked Sendable {
     ///
     /// - Parameter wanted: the bytes known to be needed soon.
     func nextExtentByteCount(region: Int, wanted: Int) -> Int {
-        Carver.nextExtentByteCount(mapped: extentBytes, region: region, wanted: wanted)
+        Carver.nextExtentByteCount(
+            mapped: extentBytes, region: region, wanted: wanted, limit: growthLimit)
     }
 
     /// The same with so many bytes mapped already.
-    static func nextExtentByteCount(mapped: UInt64, region: Int, wanted: Int) -> Int {
-        let grown = min(Int(clamping: mapped / 4), Carver.largestExtent)
-        let size = max(Carver.smallestExtent, grown, min(wanted, Carver.largestExtent), region)
+    static func nextExtentByteCount(
+        mapped: UInt64, region: Int, wanted: Int, limit: Int = Carver.largestExtent
+    ) -> Int {
+        let grown = min(Int(clamping: mapped / 4), limit)
+        let size = max(Carver.smallestExtent, grown, min(wanted, limit), region)
         return (size + Carver.smallestExtent - 1) & ~(Carver.smallestExtent - 1)
     }
 

@@ -238,6 +238,7 @@ extension DomainState {
         guard let carver = extent.carver else { return }
         unwind { try carver.space.withdrawUsable(extent.range) }
         if carver.recentExtent === extent { carver.recentExtent = nil }
+        carver.growthLimit = Carver.largestExtent
         carver.extentBytes -= extent.byteCount
         carver.extentCount -= 1
     }
@@ -303,10 +304,11 @@ extension DMAError {
         }
     }
 
-    /// Smaller extents take less memory and smaller holes, and more entries.
+    /// Smaller extents take less memory, smaller holes and, where the memory is in pieces, fewer
+    /// entries.
     fileprivate var isEasedBySmallExtents: Bool {
         switch code {
-        case .noSpace, .lockedMemoryLimit, .hostMemory: true
+        case .noSpace, .entryLimit, .lockedMemoryLimit, .hostMemory: true
         default: false
         }
     }

@@ -204,6 +204,7 @@ extension DomainState {
         to carver: Carver, _ byteCount: UInt64, _ wanted: AllocationOptions,
         _ transaction: inout MapTransaction
     ) throws(DMAError) {
+        if transaction.isTight { carver.growthLimit = Carver.smallestExtent }
         let size =
             transaction.isTight
             ? carver.smallestExtentByteCount(region: Int(byteCount))
