@@ -325,3 +325,31 @@ struct DomainAttachTests {
         #expect(twice.error.code == .addressSpace)
     }
 }
+
+extension DomainAttachTests {
+    @Test(arguments: DeviceKind.allCases)
+    func `what a device took and will not give back is kept until it is closed`(
+        _ kind: DeviceKind
+    ) throws {
+        let world = try DomainWorld()
+        let ids = try world.allocate(4, byteCount: 2 << 20)
+        let other = SimulatedDevice(kind.configuration)
+        var device: VDPADevice? = try VDPADevice(other)
+        other.disappear(atCall: other.calls + 3)
+        let answer = try world.refusal { () throws(DMAError) in
+            try world.domain.attach(device!)
+        }
+        other.clearFaultPlan()
+        #expect(answer.error.code == .undoIncomplete, "\(answer.error)")
+        let reached = other.deviceEntries().map(\.range)
+        try world.free(ids)
+        // Freed, and not given back to the system: the device can still reach it.
+        for range in reached { #expect(other.read(range.first, byteCount: 8) != nil) }
+        let taken = try world.refusal { () throws(DMAError) in
+            try world.domain.attach(device!)
+        }
+        #expect(taken.error.code == .addressSpace)
+        device = nil
+        try world.domain.attach(try VDPADevice(other))
+    }
+}

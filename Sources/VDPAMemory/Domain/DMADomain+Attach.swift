@@ -22,11 +22,8 @@ extension DMADomain {
             let released = try locked { state throws(DMAError) in try state.attach(target) }
             withExtendedLifetime(released) {}
         } catch {
-            if error.code == .undoIncomplete {
-                device.keepUntilClosed(core.state.withLock { state in state.liveExtents() })
-            } else {
-                device.release(addressSpace: addressSpace)
-            }
+            // What may still be mapped there keeps the address space taken.
+            if error.code != .undoIncomplete { device.release(addressSpace: addressSpace) }
             throw error
         }
     }

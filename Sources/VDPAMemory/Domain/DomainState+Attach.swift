@@ -34,6 +34,8 @@ extension DomainState {
             transaction.newExtents = live
             let refused = explain(error, target, transaction)
             guard error.stillMapped.isEmpty else {
+                // Here, under the lock: a free of theirs must not give the memory back.
+                target.device.keepUntilClosed(error.stillMapped)
                 throw refused.withMappingsLeft(error.stillMapped.count)
             }
             throw refused
