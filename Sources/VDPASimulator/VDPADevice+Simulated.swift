@@ -34,9 +34,9 @@ extension DeviceTraits {
             raiseLockedMemoryLimit: {
                 guard let hard = device.configuration.lockedMemoryHardLimit else { return }
                 device.lockedMemoryLimit = hard
-            }
-        ) {
-            LockedMemory(limit: device.lockedMemoryLimit, pinned: device.pinnedByteCount)
-        }
+            },
+            lockedMemory: {
+                LockedMemory(limit: device.lockedMemoryLimit, pinned: device.pinnedByteCount)
+            })
     }
 }
