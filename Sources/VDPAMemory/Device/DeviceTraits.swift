@@ -75,18 +75,18 @@ extension DeviceTraits {
             entryLimit: facts.entryLimit,
             // Where it is refused, the limit is as it was, and the error names it.
             raiseLockedMemoryLimit: { _ = try? LockedMemoryLimit.raiseSoftToHard() },
-            lockedMemory: LockedMemory.ofProcess)
+            lockedMemory: DeviceTraits.LockedMemory.ofProcess)
     }
 }
 
 extension DeviceTraits.LockedMemory {
     /// Without procfs the kernel's own check is the only one left; its EFAULT is explained. Where
     /// nothing is limited, nobody needs to know how much is pinned.
-    fileprivate static func ofProcess() -> LockedMemory {
+    fileprivate static func ofProcess() -> Self {
         guard let soft = try? LockedMemoryLimit.softLimit(),
             soft != LockedMemoryLimit.unlimited, let limit = try? LockedMemoryLimit.read()
-        else { return LockedMemory(limit: nil, pinned: 0) }
-        return LockedMemory(
+        else { return Self(limit: nil, pinned: 0) }
+        return Self(
             limit: limit.soft == LockedMemoryLimit.unlimited ? nil : limit.soft,
             pinned: limit.pinned)
     }
