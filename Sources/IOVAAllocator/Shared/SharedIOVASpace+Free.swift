@@ -55,8 +55,11 @@ extension SharedIOVASpace {
     private func release(
         _ handle: IOVAHandle, _ space: inout IOVASpace, _ own: ThreadCache?
     ) throws(IOVASpaceError) -> IOVARange {
-        guard space.handles.isInUse(handle) else { throw .noSuchRegion }
+        guard isWithinReach(handle.slot) else { throw .noSuchRegion }
+        // Read once: a thread that frees the same handle needs no lock, and its cache's link in
+        // place of a class would be an index out of bounds.
         let state = slots.state(handle.slot)
+        guard state.isNamed(by: handle) else { throw .noSuchRegion }
         // Never cached: the space's lock is enough, and the space tells quarantined ones.
         guard state.link != 0 else { return try space.free(handle) }
         let index = Int(state.link &- 1)
@@ -67,9 +70,7 @@ extension SharedIOVASpace {
         }
         // A thread that frees the same handle may still come first.
         let cached = SlotState(generation: state.generation &+ 1, link: 0)
-        guard state.isNamed(by: handle),
-            slots.exchangeState(handle.slot, state, for: cached)
-        else { throw .noSuchRegion }
+        guard slots.exchangeState(handle.slot, state, for: cached) else { throw .noSuchRegion }
         let first = slots.first(handle.slot)
         space.absorb(handle.slot, index, size)
         return IOVARange(first: IOVA(first), last: IOVA(first &+ (size &- 1)))
@@ -90,14 +91,15 @@ extension SharedIOVASpace {
     /// - Complexity: O(log n), under the space's lock.
     public func quarantine(_ handle: IOVAHandle) throws(IOVASpaceError) {
         try locked { (space, _) throws(IOVASpaceError) in
-            guard space.handles.isInUse(handle) else { throw .noSuchRegion }
+            guard isWithinReach(handle.slot) else { throw .noSuchRegion }
             let state = slots.state(handle.slot)
+            guard state.isNamed(by: handle) else { throw .noSuchRegion }
             if state.link != 0 {
                 // From here on no thread can free it without the lock.
                 let held = SlotState(generation: state.generation, link: 0)
-                guard state.isNamed(by: handle),
-                    slots.exchangeState(handle.slot, state, for: held)
-                else { throw .noSuchRegion }
+                guard slots.exchangeState(handle.slot, state, for: held) else {
+                    throw .noSuchRegion
+                }
             }
             try space.quarantine(handle)
         }
