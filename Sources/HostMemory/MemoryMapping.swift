@@ -1,10 +1,13 @@
 internal import CNUMA
+internal import Glibc
 
 /// The one owner of a range of mapped addresses: unmaps it at the end of its life.
 struct MemoryMapping: ~Copyable, Sendable {
     private(set) var address: UInt
     private(set) var byteCount: Int
     private let system: SystemCalls
+    /// A forked child has a hole here (MADV_DONTFORK), where it may have mapped something else since.
+    private let processID = getpid()
 
     /// Maps a whole file, shared and writable, at an address aligned to `alignment`. hugetlb
     /// reserves its pages here, so a pool that is short is refused at this step (ENOMEM) and not
@@ -62,5 +65,5 @@ struct MemoryMapping: ~Copyable, Sendable {
         guard result >= 0 else { throw HostMemoryError(call, result) }
     }
 
-    deinit { if byteCount > 0 { system.unmap(address, byteCount: byteCount) } }
+    deinit { if byteCount > 0, getpid() == processID { system.unmap(address, byteCount: byteCount) } }
 }

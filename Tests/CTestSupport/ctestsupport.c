@@ -131,3 +131,20 @@ int ctest_truncate(int fd, uint64_t byte_count)
 {
 	return ftruncate(fd, (off_t)byte_count) < 0 ? -errno : 0;
 }
+
+int ctest_fork(unsigned int seconds)
+{
+	pid_t process = fork();
+	if (process == 0)
+		alarm(seconds);
+	return process < 0 ? -errno : process;
+}
+
+int ctest_wait(int process)
+{
+	int status = 0;
+	while (waitpid(process, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}

@@ -16,6 +16,7 @@ extension VDPADevice {
     /// - Throws: `deviceUnavailable` after FEATURES_OK; `invalidArgument` if the device does not
     ///   accept the set.
     public func setFeatures(_ features: VirtioFeatures) throws(DMAError) {
+        try forkMark.requireOwnProcess()
         try controlLock.withLock { _ throws(DMAError) in
             try kernel(try vhost.setFeatures(features))
             editRecords { $0.features = features }

@@ -40,6 +40,7 @@ extension VDPADevice {
     public func setGroup(
         _ group: UInt32, addressSpace: UInt32, checked: Bool = true
     ) throws(DMAError) {
+        try forkMark.requireOwnProcess()
         try controlLock.withLock { _ throws(DMAError) in
             let enabled = withRecords { records in
                 records.rings.filter { $0.value.isEnabled && $0.value.group == group }

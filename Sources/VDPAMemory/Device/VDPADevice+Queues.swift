@@ -122,6 +122,7 @@ extension VDPADevice {
         _ edit: (inout RingRecord) throws(DMAError) -> Void,
         call: (borrowing VhostDevice) throws(VhostError) -> Void
     ) throws(DMAError) {
+        try forkMark.requireOwnProcess()
         try controlLock.withLock { _ throws(DMAError) in
             let (old, space) = withRecords { records in
                 (records[queue], records)

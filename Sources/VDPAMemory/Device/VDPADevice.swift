@@ -1,3 +1,4 @@
+internal import HostMemory
 public import IOVAAllocator
 internal import Synchronization
 public import VhostVDPA
@@ -23,6 +24,8 @@ public final class VDPADevice: Sendable {
     /// How many address spaces the device has; 1 where the kernel is too old to say.
     public let addressSpaceCount: UInt32
 
+    /// A forked child must not take the locks, which another thread may have held at the fork.
+    let forkMark = ForkMark()
     let vhost: VhostDevice
     let traits: DeviceTraits
     /// What was negotiated with vhost-vdpa: batches, address spaces, suspend and so on.

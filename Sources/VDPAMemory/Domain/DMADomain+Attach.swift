@@ -16,6 +16,7 @@ extension DMADomain {
     ///   then the address space stays taken until the device is closed.
     /// - Complexity: O(n log n) in the number of mappings. System calls: a write for each mapping.
     public func attach(_ device: VDPADevice, addressSpace: UInt32 = 0) throws(DMAError) {
+        try requireOwnProcess()
         try device.claim(addressSpace: addressSpace, ledger: core)
         do throws(DMAError) {
             let target = MappingTarget(device, addressSpace: addressSpace)
@@ -63,12 +64,12 @@ extension DMADomain {
 
     /// The devices and address spaces that have the layout.
     public var attachments: [(device: VDPADevice, addressSpace: UInt32)] {
-        core.state.withLock { state in state.targets.map { ($0.device, $0.addressSpace) } }
+        look(inChild: []) { state in state.targets.map { ($0.device, $0.addressSpace) } }
     }
 
     /// Whether a reset may have lost some device's mappings: then `remap()` is due.
     public var needsRemap: Bool {
-        core.state.withLock { state in
+        look(inChild: false) { state in
             state.needsRemap || state.counters.lostExtents > 0
                 || state.targets.contains(where: \.isTableLost)
         }

@@ -5,7 +5,7 @@ extension DMADomain {
     ///
     /// - Complexity: O(log n). System calls: getrlimit(2), and a look at /proc/self/status where
     ///   locked memory is limited.
-    public var budget: DMABudget { core.state.withLock { state in state.budget } }
+    public var budget: DMABudget { look(inChild: DMABudget()) { state in state.budget } }
 
     /// What `count` regions of `byteCount` bytes would need, and whether it is there; nothing is
     /// allocated.

@@ -11,12 +11,18 @@ internal import VhostVDPA
 /// Every call does all it says or nothing. The kernel answers every refusal with EFAULT; the
 /// library knows the rules, checks them before the first message, and names the one that was
 /// broken (`DMAError`).
+///
+/// It belongs to the process that made it. In a child made by fork(2) every call that throws answers
+/// `notOwner`, figures are those of an empty domain, and nothing is sent, freed or written: not by the
+/// end of a region or of the domain either, whose memory the parent uses.
 public final class DMADomain: Sendable {
     /// How a domain behaves.
     public typealias Options = DMADomainOptions
 
     /// The addresses that regions may have: those that every attached device can reach.
-    public var range: IOVARange { core.state.withLock { state in state.range } }
+    public var range: IOVARange { look(inChild: firstRange) { state in state.range } }
+    /// The range that the domain began with: what a forked child is told.
+    private let firstRange: IOVARange
     private let forkMark: ForkMark
     private let observer: (@Sendable (DMAEvent) -> Void)?
     let core: DomainCore
@@ -38,6 +44,7 @@ public final class DMADomain: Sendable {
                 target: MappingTarget(device, addressSpace: addressSpace), options: options))
         try device.claim(addressSpace: addressSpace, ledger: core)
         forkMark = ForkMark()
+        firstRange = range
         observer = options.observer
         self.core = core
     }
@@ -48,13 +55,7 @@ public final class DMADomain: Sendable {
     func locked<Result>(
         _ body: (inout DomainState) throws(DMAError) -> Result
     ) throws(DMAError) -> Result {
-        guard forkMark.isOwnProcess else {
-            throw DMAError(
-                .notOwner,
-                "This process is a forked child: the device and its mappings belong to "
-                    + "process \(forkMark.processID).",
-                remedy: "Open the device in the child, or leave DMA to the parent.")
-        }
+        try forkMark.requireOwnProcess()
         guard observer != nil else { return try withState(body) }
         do throws(DMAError) {
             let result = try withState(body)
@@ -63,6 +64,22 @@ public final class DMADomain: Sendable {
         } catch {
             tellObserver()
             throw error
+        }
+    }
+
+    /// Refuses a forked child. It must not even take the lock: another thread of
+    /// the parent may have held it, and nobody would ever let go of the child's copy.
+    func requireOwnProcess() throws(DMAError) { try forkMark.requireOwnProcess() }
+
+    /// What cannot throw, under the lock.
+    func look<Result>(
+        inChild: @autoclosure () -> Result, _ body: (inout DomainState) -> Result
+    ) -> Result {
+        guard forkMark.isOwnProcess else { return inChild() }
+        return core.state.withLock { value in
+            // Safe to send: as in `withState`.
+            nonisolated(unsafe) let result = body(&value)
+            return unsafe result
         }
     }
 
@@ -80,7 +97,7 @@ public final class DMADomain: Sendable {
     /// With no lock held, so that the observer may use the domain.
     private func tellObserver() {
         guard let observer else { return }
-        for event in core.state.withLock({ state in state.takeEvents() }) { observer(event) }
+        for event in look(inChild: [], { state in state.takeEvents() }) { observer(event) }
     }
 
     // MARK: regions
@@ -157,6 +174,7 @@ public final class DMADomain: Sendable {
     public func batch<Result>(
         _ body: (inout DMABatch) throws(DMAError) -> Result
     ) throws(DMAError) -> Result {
+        try forkMark.requireOwnProcess()
         var batch = DMABatch(self)
         do throws(DMAError) {
             let result = try body(&batch)
@@ -186,7 +204,7 @@ public final class DMADomain: Sendable {
 
     /// Gives back the IDs that a batch named and that did not come to be.
     private func discard(_ operations: [BatchOperation]) {
-        core.state.withLock { state in
+        look(inChild: ()) { state in
             for operation in operations {
                 switch operation {
                 case .allocate(let id, _, _, _), .register(let id, _, _, _, _):
@@ -202,21 +220,21 @@ public final class DMADomain: Sendable {
 
     /// Whether a batch has named the region and not made it yet.
     func isPending(_ id: RegionID) -> Bool {
-        core.state.withLock { state in state.regions.record(id)?.state == .pending }
+        look(inChild: false) { state in state.regions.record(id)?.state == .pending }
     }
 
     /// Gives up a region whose free was refused.
     func abandon(_ id: RegionID) {
-        core.state.withLock { state in state.abandon(id) }
+        look(inChild: ()) { state in state.abandon(id) }
         tellObserver()
     }
 
     /// Where the library's memory is had by default.
-    var numaNode: Int? { core.state.withLock { state in state.numaNode } }
+    var numaNode: Int? { look(inChild: nil) { state in state.numaNode } }
 
     /// What the domain holds and has done.
     public var statistics: DMAStatistics {
-        core.state.withLock { state in DMAStatistics(state) }
+        look(inChild: DMAStatistics()) { state in DMAStatistics(state) }
     }
 
     // MARK: the life of the mappings
@@ -256,7 +274,7 @@ public final class DMADomain: Sendable {
     /// address space stay taken until the device is closed, with which the kernel unmaps
     /// everything.
     public func close() {
-        let closed = core.state.withLock { state in state.close() }
+        let closed = look(inChild: []) { state in state.close() }
         for target in closed {
             if target.isUnmapped {
                 target.device.release(addressSpace: target.addressSpace)

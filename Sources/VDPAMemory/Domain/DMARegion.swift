@@ -152,7 +152,7 @@ extension DMADomain {
     }
 
     func disown(_ id: RegionID) {
-        core.state.withLock { state in
+        look(inChild: ()) { state in
             guard state.regions.contains(id) else { return }
             state.regions.update(id) { $0.isOwned = false }
         }

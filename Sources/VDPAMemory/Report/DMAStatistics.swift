@@ -3,47 +3,50 @@ internal import VhostVDPA
 /// What a domain holds and what it has done: one consistent look.
 public struct DMAStatistics: Hashable, Sendable {
     /// Live regions.
-    public let regions: Int
+    public internal(set) var regions: Int = 0
     /// Mappings that live regions are part of, and empty shared ones kept for reuse.
-    public let extents: Int
+    public internal(set) var extents: Int = 0
     /// Bytes of live regions.
-    public let regionBytes: UInt64
+    public internal(set) var regionBytes: UInt64 = 0
     /// Bytes that the device can reach, quarantine included.
-    public let mappedBytes: UInt64
+    public internal(set) var mappedBytes: UInt64 = 0
     /// Freed but not yet confirmed unmapped.
-    public let quarantinedExtents: Int
+    public internal(set) var quarantinedExtents: Int = 0
     /// The bytes of these.
-    public let quarantinedBytes: UInt64
+    public internal(set) var quarantinedBytes: UInt64 = 0
     /// Entries of the kernel's table in use in the fullest address space: at least, at most.
-    public let entriesAtLeast: Int
+    public internal(set) var entriesAtLeast: Int = 0
     /// See `entriesAtLeast`.
-    public let entriesAtMost: Int
+    public internal(set) var entriesAtMost: Int = 0
     /// IOTLB messages that the kernel has taken, undone ones included.
-    public let updateMessages: UInt64
+    public internal(set) var updateMessages: UInt64 = 0
     /// INVALIDATEs that the kernel has taken.
-    public let invalidateMessages: UInt64
+    public internal(set) var invalidateMessages: UInt64 = 0
     /// BATCH_BEGIN and BATCH_END.
-    public let batchMessages: UInt64
+    public internal(set) var batchMessages: UInt64 = 0
     /// Changes that were asked for: a call of `batch`, or one operation by itself.
-    public let batches: UInt64
+    public internal(set) var batches: UInt64 = 0
     /// Those of them that were refused, and taken back.
-    public let failedBatches: UInt64
+    public internal(set) var failedBatches: UInt64 = 0
     /// How often quarantine was emptied.
-    public let flushes: UInt64
+    public internal(set) var flushes: UInt64 = 0
     /// Regions whose free was refused: they are in quarantine.
-    public let failedFrees: UInt64
+    public internal(set) var failedFrees: UInt64 = 0
     /// Mappings that a device may lack since an undo that failed; `remap()` repairs them.
-    public let lostExtents: UInt64
+    public internal(set) var lostExtents: UInt64 = 0
     /// Freed mappings that a device wrote to before they were unmapped: see
     /// `DMADomainOptions.detectsWritesAfterFree`.
-    public let writesAfterFree: UInt64
+    public internal(set) var writesAfterFree: UInt64 = 0
     /// Free bytes of the IOVA space, saturated at 2^64-1, and the largest hole.
-    public let freeBytes: UInt64
+    public internal(set) var freeBytes: UInt64 = 0
     /// The most bytes that one placement could have.
-    public let largestHoleBytes: UInt64
+    public internal(set) var largestHoleBytes: UInt64 = 0
 
     /// All IOTLB messages.
     public var messages: UInt64 { updateMessages + invalidateMessages + batchMessages }
+
+    /// Of a domain that holds nothing.
+    init() {}
 
     init(_ state: borrowing DomainState) {
         let live = state.liveExtents()

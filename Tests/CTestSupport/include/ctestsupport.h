@@ -32,4 +32,11 @@ int ctest_closes_on_exec(int fd);
 /// ftruncate(2): 0 or -errno.
 int ctest_truncate(int fd, uint64_t byte_count);
 
+/// fork(2): 0 in the child, which SIGALRM ends after so many seconds; in this process the child's
+/// number, or -errno.
+int ctest_fork(unsigned int seconds);
+
+/// Waits for a child: its exit status; 256 plus the signal that ended it; -errno.
+int ctest_wait(int process);
+
 #endif
