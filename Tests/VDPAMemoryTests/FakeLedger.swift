@@ -27,7 +27,9 @@ final class FakeLedger: AddressSpaceLedger {
 
     func unmapEverything() { mappings.withLock { $0 = [] } }
 
-    func covers(_ range: IOVARange, access: DMAAccess) -> Bool {
+    func covers(
+        _ range: IOVARange, access: DMAAccess, of device: VDPADevice, addressSpace: UInt32
+    ) -> Bool {
         whenAsked()
         return mappings.withLock { mappings in
             mappings.contains {

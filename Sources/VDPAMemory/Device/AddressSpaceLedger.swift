@@ -4,10 +4,13 @@ package import VhostVDPA
 
 /// What a device asks of whoever maps into one of its address spaces, before a ring goes live.
 package protocol AddressSpaceLedger: AnyObject, Sendable {
-    /// Whether every byte of `range` is mapped so that the device may do what `access` says.
+    /// Whether every byte of `range` is mapped in that address space of the device, so that it may do
+    /// what `access` says: never of a device that has left.
     ///
     /// The device calls it with no lock held that a mapping operation takes.
-    func covers(_ range: IOVARange, access: DMAAccess) -> Bool
+    func covers(
+        _ range: IOVARange, access: DMAAccess, of device: VDPADevice, addressSpace: UInt32
+    ) -> Bool
 
     /// Whether a reset may have lost the device's mappings, and nobody has restored them.
     func hasLostTable(of device: VDPADevice, addressSpace: UInt32) -> Bool

@@ -43,11 +43,16 @@ extension VDPADevice {
         }
         for element in areas {
             let area = element.area
-            if let ledger, ledger.covers(area.range, access: area.access) { continue }
+            if let ledger,
+                ledger.covers(
+                    area.range, access: area.access, of: self, addressSpace: addressSpace)
+            {
+                continue
+            }
             let reason =
                 ledger == nil
                 ? "no domain maps address space \(addressSpace)"
-                : "address space \(addressSpace) does not map all of it \(area.access.words)"
+                : "address space \(addressSpace) has not all of it mapped \(area.access.words)"
             throw DMAError(
                 .unsafeControl,
                 "The \(area.name) of queue \(element.queue) at \(area.range): \(reason). The "

@@ -8,8 +8,14 @@ final class DomainCore: AddressSpaceLedger {
 
     init(_ state: consuming sending DomainState) { self.state = Mutex(state) }
 
-    func covers(_ range: IOVARange, access: DMAAccess) -> Bool {
-        state.withLock { $0.covers(range, access: access) }
+    /// A claim may outlive its target: while a device is detached, and after one was detached without
+    /// unmapping, when it still has what was mapped then and gets nothing that comes.
+    func covers(
+        _ range: IOVARange, access: DMAAccess, of device: VDPADevice, addressSpace: UInt32
+    ) -> Bool {
+        state.withLock { state in
+            state.target(device, addressSpace) != nil && state.covers(range, access: access)
+        }
     }
 
     func hasLostTable(of device: VDPADevice, addressSpace: UInt32) -> Bool {
@@ -58,8 +64,8 @@ extension IOVASpace {
 }
 
 extension DMADomain {
-    /// What the device's ring checks see.
+    /// What the ring checks of an attached device see.
     func covers(_ range: IOVARange, access: DMAAccess) -> Bool {
-        core.covers(range, access: access)
+        core.state.withLock { state in state.covers(range, access: access) }
     }
 }

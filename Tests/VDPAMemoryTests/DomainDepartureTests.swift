@@ -1,0 +1,40 @@
+import Glibc
+import TestSupport
+import Testing
+import VDPASimulator
+
+@testable import VDPAMemory
+
+/// What is left of a device that was detached, or that did not come to be attached.
+@Suite("Devices that have left")
+struct DomainDepartureTests {
+    private func addresses(in first: IOVA) -> VringAddresses {
+        VringAddresses(
+            descriptors: first, available: IOVA(first.rawValue + 0x400),
+            used: IOVA(first.rawValue + 0x800))
+    }
+
+    @Test func `a ring of a device that was detached without unmapping is not vouched for`()
+        throws
+    {
+        let world = try DomainWorld()
+        let device = try VDPADevice(SimulatedDevice(.vdpaSimNet()))
+        try world.domain.attach(device)
+        let early = try world.domain.allocate(byteCount: 2 << 20)
+        try device.setQueueSize(16, ofQueue: 0)
+        try device.setRingAddresses(addresses(in: early.iova), ofQueue: 0)
+        try world.domain.detach(device, unmapping: false)
+        let late = try world.domain.allocate(byteCount: 2 << 20)
+        // Not mapped there; and what was mapped before is not kept from being freed any more.
+        for first in [late.iova, early.iova] {
+            let answer = try world.refusal { () throws(DMAError) in
+                try device.setRingAddresses(addresses(in: first), ofQueue: 0)
+            }
+            #expect(answer.error.code == .unsafeControl)
+        }
+        let answer = try world.refusal { () throws(DMAError) in
+            try device.setQueueEnabled(true, ofQueue: 0)
+        }
+        #expect(answer.error.code == .unsafeControl)
+    }
+}
