@@ -27,6 +27,8 @@ public struct DMAError: Error, Sendable {
     public internal(set) var needed: UInt64?
     /// See `needed`.
     public internal(set) var limit: UInt64?
+    /// Whether a device that was to be attached kept mappings, and so its address space.
+    var keepsAddressSpace = false
     /// Whether it was what waits in quarantine, or is kept for reuse, that was in the way.
     var isEasedByFlush = false
 

@@ -37,4 +37,23 @@ struct DomainDepartureTests {
         }
         #expect(answer.error.code == .unsafeControl)
     }
+
+    @Test func `an old device whose undo fails does not cost the new one its address space`()
+        throws
+    {
+        let world = try DomainWorld(
+            .vdpaSimNet(), .init(unmapping: .deferred(maximumBytes: 1 << 40)))
+        try world.domain.allocate(byteCount: 2 << 20).free()
+        let old = world.simulator
+        // The flush's INVALIDATE, and the one of its undo behind a BATCH_BEGIN.
+        for number in [1, 3] { old.failCall(old.calls + number, errno: EIO) }
+        let new = SimulatedDevice(.vdpaSimNet())
+        let device = try VDPADevice(new)
+        let calls = new.calls
+        let answer = try world.refusal { () throws(DMAError) in try world.domain.attach(device) }
+        #expect(answer.error.code == .undoIncomplete && new.calls == calls)
+        try world.domain.remap()
+        try world.domain.attach(device)
+        #expect(world.domain.attachments.count == 2)
+    }
 }

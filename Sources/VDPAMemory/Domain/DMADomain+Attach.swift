@@ -13,7 +13,8 @@ extension DMADomain {
     ///   `overlap` with the first live mapping that does not fit the device; `unsuitableMemory` with
     ///   the first registered memory that its kind cannot map; `entryLimit`, `lockedMemoryLimit`,
     ///   `kernelRefused`; `undoIncomplete` where the device took some and would not give them back:
-    ///   then the address space stays taken until the device is closed.
+    ///   then the address space stays taken until the device is closed; and where an earlier undo
+    ///   failed, until `remap()`.
     /// - Complexity: O(n log n) in the number of mappings. System calls: a write for each mapping.
     public func attach(_ device: VDPADevice, addressSpace: UInt32 = 0) throws(DMAError) {
         try requireOwnProcess()
@@ -23,8 +24,9 @@ extension DMADomain {
             let released = try locked { state throws(DMAError) in try state.attach(target) }
             withExtendedLifetime(released) {}
         } catch {
-            // What may still be mapped there keeps the address space taken.
-            if error.code != .undoIncomplete { device.release(addressSpace: addressSpace) }
+            // What may still be mapped there keeps the address space taken. An undo may have failed on
+            // another device as well, in the flush before the new one heard of anything.
+            if !error.keepsAddressSpace { device.release(addressSpace: addressSpace) }
             throw error
         }
     }

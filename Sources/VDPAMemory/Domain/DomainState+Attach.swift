@@ -248,11 +248,13 @@ extension DomainState {
 
 extension DMAError {
     fileprivate func withMappingsLeft(_ count: Int) -> DMAError {
-        DMAError(
+        var error = DMAError(
             .undoIncomplete,
             message + " \(count) mappings could not be taken back: the address space stays taken, "
                 + "and the memory is kept, until the device is closed.",
             remedy: "Close the device and open it again.", errno: errno, range: range)
+        error.keepsAddressSpace = true
+        return error
     }
 
     fileprivate func withMappingsLost(_ count: Int) -> DMAError {
