@@ -56,4 +56,31 @@ struct DomainDepartureTests {
         try world.domain.attach(device)
         #expect(world.domain.attachments.count == 2)
     }
+
+    @Test func `memory that a refused attach has flushed is not given back under the lock`()
+        throws
+    {
+        let world = try DomainWorld(
+            .vdpaSimNet(), .init(unmapping: .deferred(maximumBytes: 1 << 40)))
+        let region = try world.domain.allocate(byteCount: 2 << 20)
+        // Safe: the address is only looked up.
+        let address = unsafe UInt(bitPattern: region.address)
+        _ = try world.allocate(2, byteCount: 2 << 20)
+        try region.free()
+        var configuration = SimulatedDevice.Configuration.vdpaSimNet()
+        configuration.entryLimit = 1
+        let device = try VDPADevice(SimulatedDevice(configuration))
+        let isMapped = world.domain.look(inChild: false) { state in
+            let target = MappingTarget(device, addressSpace: 0)
+            do throws(DMAError) {
+                _ = try state.attach(target)
+                Issue.record("it was not refused")
+            } catch {
+                #expect(error.code == .entryLimit)
+            }
+            return MappedMemory.flags(at: address) != nil
+        }
+        #expect(isMapped && MappedMemory.flags(at: address) == nil)
+        #expect(world.domain.statistics.quarantinedExtents == 0)
+    }
 }

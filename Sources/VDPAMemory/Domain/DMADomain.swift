@@ -76,22 +76,33 @@ public final class DMADomain: Sendable {
         inChild: @autoclosure () -> Result, _ body: (inout DomainState) -> Result
     ) -> Result {
         guard forkMark.isOwnProcess else { return inChild() }
-        return core.state.withLock { value in
+        let (result, departed) = core.state.withLock { value in
             // Safe to send: as in `withState`.
-            nonisolated(unsafe) let result = body(&value)
+            nonisolated(unsafe) let result = (body(&value), value.takeDeparted())
             return unsafe result
         }
+        withExtendedLifetime(departed) {}
+        return result
     }
 
     private func withState<Result>(
         _ body: (inout DomainState) throws(DMAError) -> Result
     ) throws(DMAError) -> Result {
-        try core.state.withLock { value throws(DMAError) in
+        // Whether it returns or throws: what has left the domain goes when the lock is free.
+        let (result, departed) = core.state.withLock { value in
+            let result: Swift.Result<Result, DMAError>
+            do throws(DMAError) {
+                result = .success(try body(&value))
+            } catch {
+                result = .failure(error)
+            }
             // Safe to send: the lock is what guards everything that the result may share with
             // the state, and extents are used outside it only to be released.
-            nonisolated(unsafe) let result = try body(&value)
-            return unsafe result
+            nonisolated(unsafe) let both = (result, value.takeDeparted())
+            return unsafe both
         }
+        withExtendedLifetime(departed) {}
+        return try result.get()
     }
 
     /// With no lock held, so that the observer may use the domain.

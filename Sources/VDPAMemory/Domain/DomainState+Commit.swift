@@ -202,6 +202,7 @@ extension DomainState {
         for extent in transaction.unmapped {
             bury(extent, hasWaited: waited.contains(ObjectIdentifier(extent)))
         }
+        release(afterUnlock: transaction.unmapped)
         return transaction.unmapped
     }
 
@@ -254,6 +255,7 @@ extension DomainState {
 
     /// Takes back a plan: the space, the regions and the extents are as they were before.
     private mutating func abort(_ transaction: MapTransaction) {
+        release(afterUnlock: transaction.newExtents)
         for id in transaction.freed {
             guard let record = regions.record(id) else { continue }
             regions.update(id) { $0.state = .live }

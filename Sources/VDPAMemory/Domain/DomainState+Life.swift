@@ -64,6 +64,7 @@ extension DomainState {
         regions.visit { id, record in if record.state == .live { named.append(id) } }
         for id in named { regions.give(id) }
         for target in targets { target.forgetMappings() }
+        release(afterUnlock: all)
         for extent in all {
             for handle in extent.handles { forget(handle) }
         }

@@ -31,6 +31,10 @@ struct DomainState: ~Copyable {
     /// An undo failed where a range had been placed anew: until the devices' tables are repaired,
     /// nothing more is mapped.
     var needsRemap = false
+    /// What has left the domain, until the lock is free: memory is zeroed and unmapped with its last
+    /// reference, which takes time. Whoever throws after a flush drops what that returned, and the
+    /// references here go later.
+    private var departed: [Extent] = []
     /// What the observer has not been told yet.
     private var events: [DMAEvent] = []
 
@@ -48,6 +52,15 @@ struct DomainState: ~Copyable {
     /// Keeps an event for the observer, if there is one.
     mutating func note(_ event: @autoclosure () -> DMAEvent) {
         if options.observer != nil { events.append(event()) }
+    }
+
+    /// Keeps extents until the lock is free.
+    mutating func release(afterUnlock extents: [Extent]) { departed += extents }
+
+    mutating func takeDeparted() -> [Extent] {
+        guard !departed.isEmpty else { return [] }
+        defer { departed = [] }
+        return departed
     }
 
     mutating func takeEvents() -> [DMAEvent] {
