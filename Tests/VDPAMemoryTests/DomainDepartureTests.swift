@@ -83,4 +83,47 @@ struct DomainDepartureTests {
         #expect(isMapped && MappedMemory.flags(at: address) == nil)
         #expect(world.domain.statistics.quarantinedExtents == 0)
     }
+
+    @Test func `messages to a device that has left, or was refused, stay counted`() throws {
+        let world = try DomainWorld()
+        _ = try world.allocate(3, byteCount: 2 << 20)
+        let other = SimulatedDevice(.vdpaSimNet())
+        let device = try VDPADevice(other)
+        other.failCall(other.calls + 3, errno: EFAULT)
+        let refused = try world.refusal { () throws(DMAError) in try world.domain.attach(device) }
+        #expect(refused.messages > 0)
+        var last = world.messages
+        try world.domain.attach(device)
+        #expect(world.messages > last)
+        last = world.messages
+        try world.domain.detach(device)
+        #expect(world.messages > last)
+        let kinds: [IOTLBMessageKind] = [.update, .invalidate, .batchBegin, .batchEnd]
+        let sent = [world.simulator, other].reduce(0) { sum, device in
+            sum + kinds.reduce(0) { $0 + device.messageCount($1) }
+        }
+        #expect(world.messages == sent)
+    }
+
+    @Test func `areas that were split since do not make the old device's entries drift`() throws {
+        let world = try DomainWorld(.vduse())
+        let memory = SharedMemory(pages: 8)
+        let region = try unsafe world.domain.register(memory.pages(0, count: 4))
+        #expect(world.domain.statistics.entriesAtLeast == 1)
+        // Three areas from here on.
+        _ = unsafe madvise(memory.pages(1).baseAddress, 4096, MADV_DONTDUMP)
+        var small = SimulatedDevice.Configuration.vduse()
+        small.entryLimit = 2
+        let refused = try world.refusal { () throws(DMAError) in
+            try world.domain.attach(try VDPADevice(SimulatedDevice(small)))
+        }
+        #expect(refused.error.code == .entryLimit && refused.error.needed == 3)
+        let device = try VDPADevice(SimulatedDevice(.vduse()))
+        try world.domain.attach(device)
+        #expect(world.domain.statistics.entriesAtLeast == 3)
+        try region.free()
+        try world.domain.detach(device)
+        #expect(world.domain.statistics.entriesAtLeast == 0)
+        #expect(world.domain.statistics.entriesAtMost == 0)
+    }
 }

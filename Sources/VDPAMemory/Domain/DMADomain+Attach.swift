@@ -38,7 +38,10 @@ extension DMADomain {
     /// and attached anew.
     ///
     /// - Parameter unmapping: false for a device that is gone or about to be closed: nothing is
-    ///   sent, and the memory that is freed from then on is kept until its file is closed.
+    ///   sent, and the library's memory that is freed from then on is kept until the device's file is
+    ///   closed. **Registered memory is the caller's to keep**: `unregister` returns without a
+    ///   message to that device, which can reach the memory until its file is closed. So close the
+    ///   device first, and unregister then.
     /// - Throws: `addressSpace` where it is not attached; `unsafeControl` while a ring is enabled
     ///   there; what the kernel refused; `undoIncomplete` where it took some and would not take them
     ///   back: the device stays attached, and `remap()` repairs it.

@@ -171,7 +171,8 @@ public final class DMADomain: Sendable {
     }
 
     /// Unmaps the caller's memory; the same as `free`, under the name that goes with `register`.
-    /// The memory itself is left alone.
+    /// The memory itself is left alone. A device that was detached without unmapping can reach it
+    /// until its file is closed.
     public func unregister(_ id: RegionID) throws(DMAError) { try free(id) }
 
     /// Several operations, all or none, in one BATCH_BEGIN ... BATCH_END where there are several

@@ -30,6 +30,7 @@ extension DomainState {
             try target.send(live.map { MapMessage.map($0) })
         } catch {
             take(back: undo)
+            retiredMessages.add(target.messages)
             var transaction = MapTransaction()
             transaction.newExtents = live
             let refused = explain(error, target, transaction)
@@ -192,7 +193,7 @@ extension DomainState {
         guard needs.mapsByAddress else { return }
         for (extent, operation) in zip(external, operations) {
             guard case .register(_, let memory, _, _, _) = operation else { continue }
-            extent.setAreaCount(memory.areaCount)
+            target.setAreaCount(memory.areaCount, of: extent)
         }
     }
 
@@ -239,6 +240,7 @@ extension DomainState {
 
     private mutating func remove(_ target: MappingTarget) {
         target.forgetMappings()
+        retiredMessages.add(target.messages)
         targets.removeAll { $0 === target }
         openWindows(of: target)
         widen()

@@ -1,4 +1,5 @@
 internal import HostMemory
+internal import VhostVDPA
 
 /// What a domain knows: one space, its regions and extents, its targets. All of it behind the
 /// domain's lock.
@@ -24,6 +25,8 @@ struct DomainState: ~Copyable {
     /// Where the library's memory is had by default: the node of the first device.
     var numaNode: Int? { targets.first?.device.numaNode }
     var counters = DomainCounters()
+    /// Messages that were sent to address spaces which have left, or did not come to stay.
+    var retiredMessages = IOTLBMessageCounts()
     /// Of the regions that are live, so that nobody has to walk them.
     var liveRegionCount = 0
     var liveRegionBytes: UInt64 = 0

@@ -68,10 +68,6 @@ final class Extent: @unchecked Sendable {
         liveRegions += next.liveRegions
         entries.join(next.entries)
     }
-
-    /// Notes in how many areas of the process the caller's memory lies: asked once a device that
-    /// maps by virtual address has the extent.
-    func setAreaCount(_ count: Int) { entries.areaCount = count }
 }
 
 /// What an extent takes of the kernel's table, which depends on the device.
@@ -80,17 +76,20 @@ struct ExtentEntries: Hashable, Sendable {
     var pageCount: Int
     /// Areas of the process (VMAs).
     var areaCount: Int
+    /// Where registrations were joined: two of them may lie in one area there, which then counts once.
+    var joinCount = 0
 
     /// - Parameter pinned: whether the device's pages are pinned; else it maps by virtual address.
     func bounds(pinned: Bool) -> EntryBounds {
         pinned
             ? EntryBounds(lower: 1, upper: max(areaCount, pageCount))
-            : EntryBounds(lower: areaCount, upper: areaCount)
+            : EntryBounds(lower: areaCount - joinCount, upper: areaCount)
     }
 
     mutating func join(_ next: ExtentEntries) {
         pageCount += next.pageCount
         areaCount += next.areaCount
+        joinCount += next.joinCount + 1
     }
 }
 

@@ -12,6 +12,10 @@ final class MappingTarget: @unchecked Sendable {
     var entries = EntryBounds(lower: 0, upper: 0)
     var pinnedBytes: UInt64 = 0
     var messages = IOTLBMessageCounts()
+    /// Areas of the process in which the caller's memory lay when it was mapped here, where that
+    /// differs from what the extent says: a target that comes later counts anew, and what is summed
+    /// here must be what is subtracted.
+    private var areaCounts: [ObjectIdentifier: Int] = [:]
     private var rings = RingsInUse()
     /// The device's table epoch at which everything was mapped.
     private var epoch: UInt64
@@ -26,7 +30,18 @@ final class MappingTarget: @unchecked Sendable {
     }
 
     func entries(of extent: Extent) -> EntryBounds {
-        extent.entries.bounds(pinned: device.pinsMemory)
+        var entries = extent.entries
+        if !areaCounts.isEmpty, let count = areaCounts[ObjectIdentifier(extent)] {
+            entries.areaCount = count
+            entries.joinCount = 0
+        }
+        return entries.bounds(pinned: device.pinsMemory)
+    }
+
+    /// Notes in how many areas of the process the caller's memory lies, before it is mapped here.
+    func setAreaCount(_ count: Int, of extent: Extent) {
+        guard count != extent.entries.areaCount || extent.entries.joinCount > 0 else { return }
+        areaCounts[ObjectIdentifier(extent)] = count
     }
 
     /// Whether a reset may have lost what this domain has mapped there: see
@@ -45,11 +60,13 @@ final class MappingTarget: @unchecked Sendable {
 
     func account(unmapped extent: Extent) {
         entries -= entries(of: extent)
+        areaCounts[ObjectIdentifier(extent)] = nil
         if device.pinsMemory { pinnedBytes -= extent.byteCount }
     }
 
     func forgetMappings() {
         entries = EntryBounds(lower: 0, upper: 0)
+        areaCounts = [:]
         pinnedBytes = 0
     }
 }

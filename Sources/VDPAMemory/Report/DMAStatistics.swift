@@ -18,7 +18,8 @@ public struct DMAStatistics: Hashable, Sendable {
     public internal(set) var entriesAtLeast: Int = 0
     /// See `entriesAtLeast`.
     public internal(set) var entriesAtMost: Int = 0
-    /// IOTLB messages that the kernel has taken, undone ones included.
+    /// IOTLB messages that the kernel has taken since the domain was made, undone ones and those of
+    /// devices that have left included.
     public internal(set) var updateMessages: UInt64 = 0
     /// INVALIDATEs that the kernel has taken.
     public internal(set) var invalidateMessages: UInt64 = 0
@@ -58,7 +59,7 @@ public struct DMAStatistics: Hashable, Sendable {
         quarantinedBytes = state.quarantinedBytes
         entriesAtLeast = state.targets.map(\.entries.lower).max() ?? 0
         entriesAtMost = state.targets.map(\.entries.upper).max() ?? 0
-        var messages = IOTLBMessageCounts()
+        var messages = state.retiredMessages
         for target in state.targets { messages.add(target.messages) }
         updateMessages = messages.updates
         invalidateMessages = messages.invalidates
@@ -75,7 +76,7 @@ public struct DMAStatistics: Hashable, Sendable {
 }
 
 extension IOTLBMessageCounts {
-    fileprivate mutating func add(_ other: IOTLBMessageCounts) {
+    mutating func add(_ other: IOTLBMessageCounts) {
         updates += other.updates
         invalidates += other.invalidates
         batchBegins += other.batchBegins
