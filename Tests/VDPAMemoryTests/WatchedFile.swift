@@ -12,6 +12,8 @@ final class WatchedFile: DeviceFile {
         var closeCount = 0
         var failures: [Int: Int32] = [:]
         var refusals: [UInt32: Int32] = [:]
+        /// Of calls that are done, and answer so all the same.
+        var lies: [Int: Int32] = [:]
     }
 
     private let file: any DeviceFile
@@ -42,6 +44,9 @@ final class WatchedFile: DeviceFile {
         state.withLock { $0.refusals[request] = errno }
     }
 
+    /// The call of this number is done, and answers an errno.
+    func lie(atCall number: Int, errno: Int32) { state.withLock { $0.lies[number] = errno } }
+
     func ioctl(_ request: UInt32, _ argument: UnsafeMutableRawPointer?) -> Int32 {
         let errno = state.withLock { state in
             state.requests.append(request)
@@ -52,9 +57,11 @@ final class WatchedFile: DeviceFile {
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) -> Int {
-        if let errno = state.withLock({ $0.nextFailure() }) { return -Int(errno) }
+        let (failure, lie) = state.withLock { ($0.nextFailure(), $0.lies[$0.callCount]) }
+        if let failure { return -Int(failure) }
         // Safe: the caller vouches for the bytes.
-        return unsafe file.write(bytes)
+        let answer = unsafe file.write(bytes)
+        return lie.map { -Int($0) } ?? answer
     }
 
     @discardableResult

@@ -44,7 +44,7 @@ extension DMADomain {
     ///   device first, and unregister then.
     /// - Throws: `addressSpace` where it is not attached; `unsafeControl` while a ring is enabled
     ///   there; what the kernel refused; `undoIncomplete` where it took some and would not take them
-    ///   back: the device stays attached, and `remap()` repairs it.
+    ///   back, or where an earlier undo failed: the device stays attached, and `remap()` repairs it.
     public func detach(
         _ device: VDPADevice, addressSpace: UInt32 = 0, unmapping: Bool = true
     ) throws(DMAError) {

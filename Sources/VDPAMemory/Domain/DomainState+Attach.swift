@@ -14,6 +14,7 @@ extension DomainState {
             preconditionFailure("an address space is claimed once")
         }
         // What is not in use need not fit the new device, and is not mapped there.
+        try requireRepaired()
         let released = try trim()
         let live = liveExtents()
         let layout = try layout(with: target, live)
@@ -208,6 +209,8 @@ extension DomainState {
 
     /// Unmaps everything from one address space, or changes nothing.
     mutating func detach(_ target: MappingTarget) throws(DMAError) {
+        // A refusal half-way would map again what is in quarantine, over what lives.
+        try requireRepaired()
         let all = liveExtents() + quarantine
         if let ring = all.lazy.compactMap({ target.ring(overlapping: $0.range) }).first {
             throw DMAError(

@@ -94,7 +94,8 @@ extension DomainState {
         }
     }
 
-    private func requireRepaired() throws(DMAError) {
+    /// What is in quarantine may lie over what lives: no INVALIDATE but `remap()`'s goes there.
+    func requireRepaired() throws(DMAError) {
         guard !needsRemap else {
             throw DMAError(
                 .undoIncomplete,
@@ -159,8 +160,10 @@ extension DomainState {
             for target in targets { target.account(mapped: extent) }
             transaction.newExtents.removeAll { $0 === extent }
             retract(extent, from: transaction)
-            if transaction.yielded.contains(where: { $0.overlaps(extent) }) {
-                // What made way goes back to its place, and covers this one's.
+            if !transaction.yielded.isEmpty {
+                // What made way goes back to its place, may cover this one's, and needs the entries
+                // of the space that it had: this one keeps none, and nothing is placed before
+                // `remap()`.
                 for handle in extent.handles { forget(handle) }
                 extent.replaceHandles([])
                 needsRemap = true

@@ -104,7 +104,11 @@ extension DomainState {
     }
 
     /// Unmaps extents that no region lives in.
+    ///
+    /// Not while an undo is unrepaired: an extent in quarantine may lie over one that is back in its
+    /// place, and would take that along.
     mutating func unmapNow(_ extents: [Extent]) throws(DMAError) -> [Extent] {
+        try requireRepaired()
         var transaction = MapTransaction()
         transaction.unmapped = extents
         try send(transaction.messages(unmapFirst: true), &transaction)

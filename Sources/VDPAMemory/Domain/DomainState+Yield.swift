@@ -9,6 +9,8 @@ struct YieldedExtent {
     struct Piece {
         let handle: IOVAHandle
         let range: IOVARange
+        /// A region of it that was freed before, while the others kept the extent.
+        let isQuarantined: Bool
     }
 
     let extent: Extent
@@ -72,7 +74,8 @@ extension DomainState {
             guard let entry = space.entry(handle) else {
                 preconditionFailure("an extent without its entry")
             }
-            return YieldedExtent.Piece(handle: handle, range: entry.range)
+            return YieldedExtent.Piece(
+                handle: handle, range: entry.range, isQuarantined: entry.kind == .quarantined)
         }
         for handle in extent.handles { forget(handle) }
         extent.replaceHandles([])
@@ -92,6 +95,7 @@ extension DomainState {
                     let placed = try space.allocate(
                         byteCount: piece.range.last.rawValue - piece.range.first.rawValue + 1,
                         placement: .fixed(piece.range.first, overReservations: true))
+                    if piece.isQuarantined { try space.quarantine(placed.handle) }
                     setExtent(extent, for: placed.handle)
                     handles.append(placed.handle)
                 }

@@ -19,8 +19,8 @@ final class MappingTarget: @unchecked Sendable {
     private var rings = RingsInUse()
     /// The device's table epoch at which everything was mapped.
     private var epoch: UInt64
-    /// A BATCH_END was refused. Until one is taken the device is not told of any change, so that
-    /// every transaction ends with one.
+    /// A BATCH_END was refused, or nobody knows what became of a BATCH_BEGIN. Until an end is taken
+    /// the device is not told of any change, so that every transaction ends with one.
     private var isBatchOpen = false
 
     init(_ device: VDPADevice, addressSpace: UInt32) {
@@ -102,6 +102,7 @@ extension MappingTarget {
             do throws(VhostError) {
                 if isBatched { try mark(.batchBegin(asid: addressSpace)) }
             } catch {
+                endUncertainBatch()
                 return TargetFailure(cause: error)
             }
             var done = 0
@@ -135,6 +136,7 @@ extension MappingTarget {
             do throws(VhostError) {
                 if isBatched { try mark(.batchBegin(asid: addressSpace)) }
             } catch {
+                endUncertainBatch()
                 var failure = TargetFailure(cause: error)
                 for message in list { message.recordAsUnconfirmed(in: &failure) }
                 return failure
@@ -177,7 +179,7 @@ extension MappingTarget {
                 }
             }
         }
-        if isBatched, !succeeds(.batchEnd(asid: addressSpace)) {
+        if isBatched || isBatchOpen, !succeeds(.batchEnd(asid: addressSpace)) {
             for message in list { message.recordAsUnconfirmed(in: &failure) }
         }
     }
@@ -195,7 +197,12 @@ extension MappingTarget {
     }
 
     private func mark(_ message: IOTLBMessage) throws(VhostError) {
-        try device.channel.send(message)
+        do throws(VhostError) {
+            try device.channel.send(message)
+        } catch {
+            if case .batchBegin = message, error.leavesFateOpen { isBatchOpen = true }
+            throw error
+        }
         switch message {
         case .batchBegin:
             messages.batchBegins += 1
@@ -206,6 +213,11 @@ extension MappingTarget {
         case .update: messages.updates += 1
         case .invalidate: messages.invalidates += 1
         }
+    }
+
+    /// A batch that may have begun is ended, or remembered: it would swallow the next message.
+    private func endUncertainBatch() {
+        if isBatchOpen { _ = succeeds(.batchEnd(asid: addressSpace)) }
     }
 
     /// For the undo path, which has an error to report already.
@@ -249,6 +261,7 @@ extension MappingTarget {
             defer { if failure == nil { epoch = now } }
             let isBatched = device.supportsBatching
             if isBatched, !done(.batchBegin(asid: addressSpace)) {
+                endUncertainBatch()
                 failure?.stillMapped = gone
                 return failure
             }
@@ -264,6 +277,16 @@ extension MappingTarget {
                 failure?.lost = live
             }
             return failure
+        }
+    }
+}
+
+extension VhostError {
+    /// Whether the kernel may have done what it was asked: it did not say that it had refused.
+    fileprivate var leavesFateOpen: Bool {
+        switch code {
+        case .messageRefused, .invalidArgument, .closed, .interrupted, .asidNotNegotiated: false
+        default: true
         }
     }
 }
