@@ -98,6 +98,7 @@ struct DeviceNegotiationTests {
         #expect(traits.entryLimit == 77)
         #expect(traits.reservedWindows == configuration.reservedWindows)
         #expect(traits.lockedMemory() == .init(limit: 1 << 20, pinned: 8192))
+        #expect(traits.pinnedByteCount() == 8192)
         simulated.lockedMemoryLimit = nil
         simulated.externallyPinnedByteCount = 0
         #expect(traits.lockedMemory() == .init(limit: nil, pinned: 0))

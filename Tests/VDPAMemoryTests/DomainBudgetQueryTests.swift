@@ -95,4 +95,82 @@ struct DomainBudgetQueryTests {
         }
         #expect(above.error.code == .lockedMemoryLimit && above.error.limit == 32 << 20)
     }
+
+    @Test(arguments: [UInt64(1) << 63, 1 << 62, 1 << 40, 1 << 30, 1 << 21, 1 << 16])
+    func `an alignment is not a size, and the largest does not trap`(_ alignment: UInt64) throws {
+        let world = try DomainWorld(.vpVDPA())
+        var options = small
+        options.alignment = alignment
+        for count in [1, 3, 8] {
+            let wanted = try world.domain.requirement(
+                ofRegions: count, byteCount: 4096, options: options)
+            let old = world.domain.statistics
+            let ids: [RegionID]
+            do {
+                ids = try world.allocate(count, byteCount: 4096, options)
+            } catch {
+                #expect(wanted.shortage == error.code, "\(count): \(error)")
+                continue
+            }
+            let now = world.domain.statistics
+            #expect(wanted.shortage == nil && now.extents - old.extents == wanted.extents)
+            #expect(now.mappedBytes - old.mappedBytes == wanted.lockedBytes)
+            #expect(old.freeBytes - now.freeBytes == wanted.iovaBytes)
+            try world.free(ids)
+            try world.domain.trim()
+        }
+        let most = try world.domain.requirement(
+            ofRegions: (1 << 27) - 1, byteCount: 4096, options: options)
+        #expect(most.shortage != nil && most.extents > 0)
+    }
+
+    @Test func `windows and the caller's addresses count`() throws {
+        let world = try DomainWorld()
+        let window = IOVARange(first: 0x1000_0000, last: 0x1000_0000 + (6 << 20) - 1)
+        var options = small
+        options.placement = .within(window)
+        func shortage(_ count: Int, _ byteCount: Int) throws -> DMAError.Code? {
+            try world.domain.requirement(ofRegions: count, byteCount: byteCount, options: options)
+                .shortage
+        }
+        let free = world.domain.statistics.freeBytes
+        #expect(try shortage(3, 2 << 20) == nil)
+        #expect(try shortage(4, 2 << 20) == .noSpace)
+        #expect(try shortage(1, 4096) == nil)
+        #expect(world.domain.statistics.freeBytes == free)
+        // Room elsewhere does not help, nor does what was carved there.
+        _ = try world.allocate(1, byteCount: 4096, small)
+        _ = try world.allocate(3, byteCount: 2 << 20, options)
+        #expect(try shortage(1, 4096) == .noSpace)
+        let answer = try world.refusal { () throws(DMAError) in
+            _ = try world.allocate(1, byteCount: 4096, options)
+        }
+        #expect(answer.error.code == .noSpace)
+        options.placement = .fixed(IOVA(0x1000_0000))
+        #expect(try shortage(1, 4096) == .overlap)
+        options.placement = .fixed(IOVA(0x2000_0000))
+        #expect(try shortage(1, 4096) == nil && shortage(2, 4096) == .overlap)
+        options.placement = .fixed(IOVA(world.domain.range.last.rawValue & ~4095))
+        #expect(try shortage(1, 8192) != nil)
+    }
+
+    @Test func `what is pinned is told without a limit, and for each address space`() throws {
+        let pinning = SimulatedDevice(.vpVDPA())
+        var traits = DeviceTraits(of: pinning)
+        // As on a machine where nothing is limited.
+        traits.lockedMemory = { .init(limit: nil, pinned: 0) }
+        let device = try VDPADevice(opened: pinning.open().map { $0 }, traits: traits)
+        let domain = try DMADomain(device)
+        let other = try VDPADevice(SimulatedDevice(.vduse()))
+        try domain.attach(other)
+        _ = try domain.batch { batch throws(DMAError) in
+            try batch.allocate(byteCount: 4 << 20, options: small)
+        }
+        let budget = domain.budget
+        #expect(budget.lockedBytes == 4 << 20 && budget.lockedByteLimit == nil)
+        #expect(budget.addressSpaces.map(\.device) == [device.name, other.name])
+        #expect(budget.addressSpaces.map(\.pinnedBytes) == [4 << 20, 0])
+        #expect(budget.addressSpaces.map(\.entriesAtMost) == [1024, 1])
+        #expect(budget.addressSpaces.allSatisfy { $0.entryLimit == 2048 })
+    }
 }

@@ -17,7 +17,8 @@ package struct DeviceTraits: Sendable {
     package struct LockedMemory: Hashable, Sendable {
         /// The soft limit; nil for none.
         package var limit: UInt64?
-        /// What the kernel counts as pinned in this process now (VmPin); 0 where there is no limit.
+        /// What the kernel counts as pinned in this process now (VmPin); 0 where there is no limit:
+        /// see `pinnedByteCount`.
         package var pinned: UInt64
 
         package init(limit: UInt64?, pinned: UInt64) {
@@ -35,6 +36,8 @@ package struct DeviceTraits: Sendable {
     package var entryLimit: Int?
     /// Read anew before every transaction: others pin and unpin as well.
     package var lockedMemory: @Sendable () -> LockedMemory
+    /// What is pinned in this process now (VmPin), limited or not: a look at procfs.
+    package var pinnedByteCount: @Sendable () -> UInt64
     /// Raises the soft limit on locked memory to the hard one, where it can.
     package var raiseLockedMemoryLimit: @Sendable () -> Void
     package var isSimulated: Bool
@@ -43,6 +46,7 @@ package struct DeviceTraits: Sendable {
         name: String, mapping: MappingKind, numaNode: Int? = nil,
         reservedWindows: [IOVARange] = [], entryLimit: Int? = 2048, isSimulated: Bool = false,
         raiseLockedMemoryLimit: @escaping @Sendable () -> Void = {},
+        pinnedByteCount: (@Sendable () -> UInt64)? = nil,
         lockedMemory: @escaping @Sendable () -> LockedMemory
     ) {
         self.name = name
@@ -51,6 +55,7 @@ package struct DeviceTraits: Sendable {
         self.reservedWindows = reservedWindows
         self.entryLimit = entryLimit
         self.isSimulated = isSimulated
+        self.pinnedByteCount = pinnedByteCount ?? { lockedMemory().pinned }
         self.raiseLockedMemoryLimit = raiseLockedMemoryLimit
         self.lockedMemory = lockedMemory
     }
@@ -75,6 +80,7 @@ extension DeviceTraits {
             entryLimit: facts.entryLimit,
             // Where it is refused, the limit is as it was, and the error names it.
             raiseLockedMemoryLimit: { _ = try? LockedMemoryLimit.raiseSoftToHard() },
+            pinnedByteCount: { (try? LockedMemoryLimit.read())?.pinned ?? 0 },
             lockedMemory: DeviceTraits.LockedMemory.ofProcess)
     }
 }
