@@ -17,8 +17,12 @@ public struct DMAError: Error, Sendable {
     public let message: String
     /// What to do about it, one sentence.
     public let remedy: String
+    /// The C errno, always: what the kernel answered, or, where the library refused before any call,
+    /// what the kernel or libc would mean by it (`Code.errno`, unless the page of the call says
+    /// otherwise).
+    public internal(set) var errno: Int32
     /// What the kernel answered; nil where the library refused before any call.
-    public internal(set) var errno: Int32?
+    public internal(set) var kernelErrno: Int32?
     /// Which operation of a batch was refused, counted from 0.
     public internal(set) var operationIndex: Int?
     /// The range that was asked for, where there is one.
@@ -32,14 +36,19 @@ public struct DMAError: Error, Sendable {
     /// Whether it was what waits in quarantine, or is kept for reuse, that was in the way.
     var isEasedByFlush = false
 
+    /// - Parameters:
+    ///   - errno: what the kernel answered.
+    ///   - meaning: the errno of a refusal of the library, where it is not the code's.
     init(
         _ code: Code, _ message: String, remedy: String, errno: Int32? = nil,
+        meaning: Int32? = nil,
         range: IOVARange? = nil, needed: UInt64? = nil, limit: UInt64? = nil
     ) {
         self.code = code
         self.message = message
         self.remedy = remedy
-        self.errno = errno
+        self.errno = errno ?? meaning ?? code.errno
+        kernelErrno = errno
         self.range = range
         self.needed = needed
         self.limit = limit
@@ -87,6 +96,10 @@ extension DMAError.Code {
     /// A ring address or a control operation's argument that the device must not be given.
     public static let unsafeControl = Self(rawValue: -46)
 
+    /// Queues are enabled, and the domain was told to map nothing meanwhile:
+    /// `DMADomainOptions.refusesMappingWhileQueuesEnabled`.
+    public static let queuesEnabled = Self(rawValue: -47)
+
     // The library's own state.
     /// The domain is closed.
     public static let closed = Self(rawValue: -60)
@@ -101,7 +114,7 @@ extension DMAError: CustomStringConvertible {
     public var description: String {
         var text = message
         if let operationIndex { text = "operation \(operationIndex): " + text }
-        if let errno { text += " (errno \(errno))" }
+        if let kernelErrno { text += " (errno \(kernelErrno))" }
         return text + " " + remedy
     }
 }

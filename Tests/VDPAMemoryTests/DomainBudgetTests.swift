@@ -23,7 +23,7 @@ struct DomainBudgetTests {
         #expect(answer.error.needed == 3000 && answer.error.limit == 2048)
         #expect(answer.error.message.contains("3000") && answer.error.message.contains("2048"))
         #expect(answer.error.remedy.contains("max_iotlb_entries"))
-        #expect(answer.error.errno == nil)
+        #expect(answer.error.kernelErrno == nil && answer.error.errno == 28)
         #expect(DomainSnapshot(world) == before)
     }
 

@@ -1,3 +1,4 @@
+internal import Glibc
 package import IOVAAllocator
 internal import Synchronization
 package import VhostVDPA
@@ -62,7 +63,8 @@ extension VDPADevice {
             throw DMAError(
                 .addressSpace,
                 "Address space \(addressSpace) of \(name) belongs to another domain.",
-                remedy: "Share that domain, or let go of it and of its regions first.")
+                remedy: "Share that domain, or let go of it and of its regions first.",
+                meaning: EBUSY)
         }
     }
 

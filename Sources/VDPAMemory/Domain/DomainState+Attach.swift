@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HostMemory
 internal import VhostVDPA
 
@@ -217,7 +218,7 @@ extension DomainState {
                 .unsafeControl,
                 "\(target.device.name) has an enabled ring at \(ring) in address space "
                     + "\(target.addressSpace).",
-                remedy: "Reset the device first.", range: ring)
+                remedy: "Reset the device first.", meaning: EBUSY, range: ring)
         }
         do throws(TargetFailure) {
             try target.send(MapTransaction.unmaps(of: all))
@@ -257,7 +258,7 @@ extension DMAError {
             .undoIncomplete,
             message + " \(count) mappings could not be taken back: the address space stays taken, "
                 + "and the memory is kept, until the device is closed.",
-            remedy: "Close the device and open it again.", errno: errno, range: range)
+            remedy: "Close the device and open it again.", errno: kernelErrno, range: range)
         error.keepsAddressSpace = true
         return error
     }
@@ -267,6 +268,6 @@ extension DMAError {
             .undoIncomplete,
             message + " \(count) mappings may be missing on the device, which stays attached.",
             remedy: "Call remap(), or detach it with `unmapping: false` once it is closed.",
-            errno: errno, range: range)
+            errno: kernelErrno, range: range)
     }
 }

@@ -107,7 +107,8 @@ extension DomainState {
                 remedy: "Look at the kernel log; the device itself may have failed.",
                 range: extent.range)
         }
-        error.errno = failure.cause.errno?.rawValue
+        error.kernelErrno = failure.cause.errno?.rawValue
+        error.errno = error.kernelErrno ?? error.errno
         error.range = extent.range
         return error
     }

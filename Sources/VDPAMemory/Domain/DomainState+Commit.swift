@@ -325,7 +325,7 @@ extension DMAError {
         }
         if lost > 0 { text += " \(lost) old mappings may be missing on the device;" }
         return DMAError(
-            .undoIncomplete, text, remedy: "Call remap(), or close the device.", errno: errno,
+            .undoIncomplete, text, remedy: "Call remap(), or close the device.", errno: kernelErrno,
             range: range)
     }
 }

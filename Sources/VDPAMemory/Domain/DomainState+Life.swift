@@ -106,6 +106,6 @@ extension DMAError {
             .undoIncomplete,
             message + " \(lost) mappings may be missing on the device; quarantine is kept.",
             remedy: "Remove the cause, and call remap() again before the device runs.",
-            errno: errno)
+            errno: kernelErrno)
     }
 }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HostMemory
 
 // Planning: everything is placed in the space and nothing is sent.
@@ -269,7 +270,7 @@ extension DomainState {
             throw DMAError(
                 .unsafeControl, "The region \(range) holds part of an enabled ring at \(ring).",
                 remedy: "Disable the queue or reset the device first, or free it with `force`.",
-                range: ring)
+                meaning: EBUSY, range: ring)
         }
     }
 
