@@ -230,3 +230,27 @@ final class TestClock: Sendable {
 
     func advance(by nanoseconds: UInt64) { value.wrappingAdd(nanoseconds, ordering: .relaxed) }
 }
+
+extension DomainBatchOrderTests {
+    @Test func `the same memory registered again is mapped anew, as its pages may be others`()
+        throws
+    {
+        let world = try DomainWorld()
+        let old = try register(world, page: 0, at: 0x10_0000)
+        let before = world.domain.statistics
+        // Other pages behind the same address.
+        let place = unsafe memory.pages(0)
+        let same = unsafe mmap(
+            place.baseAddress, 4096, PROT_READ | PROT_WRITE,
+            MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
+        #expect(unsafe same == place.baseAddress)
+        let id = try world.domain.batch { batch throws(DMAError) in
+            try batch.free(old)
+            return try unsafe batch.register(memory.pages(0), at: .fixed(IOVA(0x10_0000)))
+        }
+        let now = world.domain.statistics
+        #expect(now.invalidateMessages == before.invalidateMessages + 1)
+        #expect(now.updateMessages == before.updateMessages + 1)
+        try expectConsistent(world, [id])
+    }
+}

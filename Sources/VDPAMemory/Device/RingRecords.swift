@@ -38,6 +38,11 @@ struct RingRecords: Sendable {
     /// As after a reset: queues stop, groups are back in address space 0.
     mutating func clear() { self = RingRecords() }
 
+    /// Whether some queue is enabled, or about to be.
+    var hasEnabledQueues: Bool {
+        rings.values.contains(where: \.isEnabled) || pending?.ranges.isEmpty == false
+    }
+
     /// The areas that the device may use now in an address space, by first address.
     func enabledRanges(addressSpace: UInt32) -> [IOVARange] {
         var result: [IOVARange] = []

@@ -16,6 +16,7 @@ extension DomainState {
         }
         // What is not in use need not fit the new device, and is not mapped there.
         try requireRepaired()
+        try requireNoQueues([target])
         let released = try trim()
         let live = liveExtents()
         let layout = try layout(with: target, live)
@@ -212,6 +213,7 @@ extension DomainState {
     mutating func detach(_ target: MappingTarget) throws(DMAError) {
         // A refusal half-way would map again what is in quarantine, over what lives.
         try requireRepaired()
+        try requireNoQueues([target])
         let all = liveExtents() + quarantine
         if let ring = all.lazy.compactMap({ target.ring(overlapping: $0.range) }).first {
             throw DMAError(

@@ -65,6 +65,23 @@ extension DomainState {
         return now.pinned + new > limit
     }
 
+    // MARK: queues that run
+
+    /// Whether the options forbid messages to these now.
+    func isHeldByQueues(_ targets: [MappingTarget]) -> Bool {
+        options.refusesMappingWhileQueuesEnabled
+            && targets.contains { $0.device.withRecords { $0.hasEnabledQueues } }
+    }
+
+    /// - Throws: `queuesEnabled`.
+    func requireNoQueues(_ targets: [MappingTarget]) throws(DMAError) {
+        guard isHeldByQueues(targets) else { return }
+        throw DMAError(
+            .queuesEnabled,
+            "A queue is enabled, and the domain's options refuse to map or unmap meanwhile.",
+            remedy: "Map before the queues are enabled, or disable them or reset the device first.")
+    }
+
     // MARK: what the kernel meant
 
     /// Puts a reason to the kernel's one word for every refusal, or says honestly that none of the

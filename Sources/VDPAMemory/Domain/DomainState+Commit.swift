@@ -128,6 +128,8 @@ extension DomainState {
     mutating func send(
         _ messages: [MapMessage], _ transaction: inout MapTransaction
     ) throws(DMAError) {
+        guard !messages.isEmpty else { return }
+        try requireNoQueues(targets)
         for (index, target) in targets.enumerated() {
             do throws(TargetFailure) {
                 try target.send(messages)

@@ -6,6 +6,11 @@ extension DomainState {
     /// Decides which of what is dead is unmapped by the transaction, and which waits.
     func sortDead(_ transaction: inout MapTransaction, canWait: Bool) {
         let madeWay = transaction.yielded.map(\.extent)
+        guard !isHeldByQueues(targets) else {
+            transaction.unmapped = madeWay
+            transaction.deferred = transaction.retiring
+            return
+        }
         guard canWait, case .deferred(let maximumBytes, let maximumExtents, _) = options.unmapping
         else {
             transaction.unmapped = madeWay + transaction.retiring
