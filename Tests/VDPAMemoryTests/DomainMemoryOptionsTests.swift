@@ -83,11 +83,11 @@ struct DomainMemoryOptionsTests {
             })
         let region = try domain.allocate(byteCount: 4096, options: options)
         #expect(seen.withLock { $0.count } == 1)
-        // Carving populates under the lock, and asks nobody.
+        // So is the extent that is made for a carved region.
         var carved = options
         carved.isolation = .shared
         let small = try domain.allocate(byteCount: 4096, options: carved)
-        #expect(seen.withLock { $0.count } == 1)
+        #expect(seen.withLock { $0.count } == 2)
         #expect(region.byteCount == small.byteCount)
     }
 
@@ -126,5 +126,35 @@ struct DomainMemoryOptionsTests {
         #expect(try dedicated.nodeRuns().map(\.node) == [node])
         #expect(try carved.nodeRuns().map(\.byteCount) == [12 << 10])
         #expect(try registered.nodeRuns().map(\.byteCount) == [4 << 12])
+    }
+
+    @Test("a shared extent is populated without the lock, reports, and can be cancelled")
+    func sharedExtentsReport() throws {
+        let world = try DomainWorld()
+        let before = DomainSnapshot(world)
+        let reports = Mutex<[Int]>([])
+        let domain = world.domain
+        var options = AllocationOptions(pages: .exactly(.size4KiB))
+        options.population.progress = { done, total in
+            // Would wait for ever if the lock were held.
+            reports.withLock { $0.append(domain.statistics.regions * 1_000_000 + done / total) }
+            return false
+        }
+        let answer = try world.refusal { () throws(DMAError) in
+            _ = try world.allocate(100, byteCount: 4096, options)
+        }
+        #expect(answer.error.code == .cancelled && answer.messages == 0)
+        #expect(answer.error.operationIndex == 0)
+        #expect(DomainSnapshot(world) == before && domain.statistics.failedBatches == 1)
+        #expect(reports.withLock { $0 } == [1])
+        options.population.progress = { done, total in
+            reports.withLock { $0.append(done / total) }
+            return true
+        }
+        let ids = try world.allocate(60, byteCount: 1 << 20, options)
+        #expect(world.domain.statistics.extents == 1)
+        #expect(reports.withLock { $0 } == [1, 1])
+        try expectConsistent(world, ids)
+        try world.free(ids)
     }
 }

@@ -14,8 +14,9 @@ public struct AllocationOptions: Sendable {
     public var alignment: UInt64
     /// Whether the region may hold what an earlier owner left.
     public var isUninitialised: Bool
-    /// Threads, progress and cancellation of long work. Without effect on a region that is carved
-    /// from an extent that others share.
+    /// Threads, progress and cancellation of long work. For a region that is carved from an extent
+    /// that others share: of the extent that is made for it, if one is; then the bytes are the
+    /// extent's.
     public var population: Population
     /// Whether a child made by fork(2) has the memory too; else it has a hole there
     /// (MADV_DONTFORK), and holds no pages when this process gives them back.

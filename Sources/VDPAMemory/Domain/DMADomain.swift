@@ -202,15 +202,25 @@ public final class DMADomain: Sendable {
         guard !operations.isEmpty else { return }
         // The memory is looked at outside the lock; again, should a device of another kind be
         // attached meanwhile.
+        var checked = operations
+        var checkedFor: MemoryNeeds?
+        var supply = ExtentSupply()
         while true {
-            var checked = operations
             let needs = try locked { state throws(DMAError) in state.memoryNeeds }
-            try ExternalMemoryCheck.inspect(&checked, needs)
-            // What comes back is released here, outside the lock: giving pages back takes time.
-            let released = try locked { state throws(DMAError) -> [Extent]? in
-                state.memoryNeeds == needs ? try state.commit(checked) : nil
+            if needs != checkedFor {
+                checked = operations
+                try ExternalMemoryCheck.inspect(&checked, needs)
+                checkedFor = needs
             }
-            if let released { return withExtendedLifetime(released) {} }
+            // What comes back is released here, outside the lock: giving pages back takes time.
+            let answer = try locked { state throws(DMAError) -> CommitAnswer? in
+                state.memoryNeeds == needs ? try state.commit(checked, supply) : nil
+            }
+            switch answer {
+            case .done(let released): return withExtendedLifetime(released) {}
+            case .needsMemory(let need): try provide(need, &supply)
+            case nil: continue
+            }
         }
     }
 

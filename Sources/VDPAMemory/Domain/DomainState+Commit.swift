@@ -7,27 +7,40 @@ extension DomainState {
     /// Where space or a budget is short, what waits in quarantine and what is kept for reuse goes
     /// first, and then shared extents are made no larger than they must.
     ///
-    /// - Returns: what is to be released outside the lock: memory is unmapped there.
-    mutating func commit(_ operations: [BatchOperation]) throws(DMAError) -> [Extent] {
-        counters.batches += 1
+    /// - Returns: what is to be released outside the lock, since memory is unmapped there; or what
+    ///   memory is to be had first, outside the lock too.
+    mutating func commit(
+        _ operations: [BatchOperation], _ supply: ExtentSupply
+    ) throws(DMAError) -> CommitAnswer {
         do throws(DMAError) {
-            return try makeRoomAndCommit(operations)
+            let released = try makeRoomAndCommit(operations, supply)
+            counters.batches += 1
+            return .done(released)
         } catch {
-            counters.failedBatches += 1
-            if error.isShortage {
-                note(.refused(error.code, needed: error.needed, limit: error.limit))
+            if var need = extentNeed.take() {
+                need.operationIndex = error.operationIndex
+                return .needsMemory(need)
             }
+            countRefused(error)
             throw error
         }
     }
 
+    mutating func countRefused(_ error: DMAError) {
+        counters.batches += 1
+        counters.failedBatches += 1
+        if error.isShortage {
+            note(.refused(error.code, needed: error.needed, limit: error.limit))
+        }
+    }
+
     private mutating func makeRoomAndCommit(
-        _ operations: [BatchOperation]
+        _ operations: [BatchOperation], _ supply: ExtentSupply
     ) throws(DMAError) -> [Extent] {
         var shortage: DMAError
         do throws(DMAError) {
-            return try attempt(operations)
-        } catch  where error.isShortage {
+            return try attempt(operations, supply)
+        } catch  where error.isShortage && extentNeed == nil {
             shortage = error
         }
         var released: [Extent] = []
@@ -38,24 +51,26 @@ extension DomainState {
         }
         if !idle.isEmpty || operations.contains(where: \.isFree) {
             do throws(DMAError) {
-                return released + (try attempt(operations, makesRoom: true))
-            } catch  where error.isShortage {
+                return released + (try attempt(operations, supply, makesRoom: true))
+            } catch  where error.isShortage && extentNeed == nil {
                 shortage = error
             }
         }
         guard shortage.isEasedBySmallExtents, operations.contains(where: \.isCarved) else {
             throw shortage
         }
-        return released + (try attempt(operations, makesRoom: true, isTight: true))
+        return released + (try attempt(operations, supply, makesRoom: true, isTight: true))
     }
 
     /// - Parameters:
     ///   - makesRoom: whether what the batch frees is unmapped at once, and first.
     ///   - isTight: whether shared extents are made no larger than they must.
     private mutating func attempt(
-        _ operations: [BatchOperation], makesRoom: Bool = false, isTight: Bool = false
+        _ operations: [BatchOperation], _ supply: ExtentSupply, makesRoom: Bool = false,
+        isTight: Bool = false
     ) throws(DMAError) -> [Extent] {
         var transaction = MapTransaction()
+        transaction.supply = supply
         transaction.isTight = isTight
         do throws(DMAError) {
             try requireOpen()

@@ -171,7 +171,8 @@ extension DomainState {
             } catch  where error.code == .noSpace && transaction.isTight {
                 // No room for an extent: the region is one by itself.
                 transaction.carvedBytesToCome[key, default: 0] -= Int(byteCount)
-                let box = try MemoryBox.allocate(Int(byteCount), wanted, deviceNode: numaNode)
+                let box = try extentMemory(
+                    Int(byteCount), orAtLeast: Int(byteCount), wanted, &transaction)
                 return try planDedicated(id, byteCount, wanted, box, &transaction)
             }
         } catch {
@@ -212,7 +213,7 @@ extension DomainState {
             : carver.nextExtentByteCount(
                 region: Int(byteCount),
                 wanted: transaction.carvedBytesToCome[carver.key, default: 0])
-        let box = try MemoryBox.allocate(size, wanted, deviceNode: numaNode)
+        let box = try extentMemory(size, orAtLeast: Int(byteCount), wanted, &transaction)
         // Safe: the address is only a number here; the extent keeps the memory alive.
         let address = unsafe UInt(bitPattern: box.memory.baseAddress)
         let bytes = UInt64(box.memory.byteCount)

@@ -31,6 +31,8 @@ struct DomainState: ~Copyable {
     var liveRegionCount = 0
     var liveRegionBytes: UInt64 = 0
     var isClosed = false
+    /// What the plan under way could not go on without.
+    var extentNeed: ExtentNeed?
     /// An undo failed where a range had been placed anew: until the devices' tables are repaired,
     /// nothing more is mapped.
     var needsRemap = false

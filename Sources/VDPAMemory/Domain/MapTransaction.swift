@@ -53,6 +53,8 @@ struct ExternalRange {
 struct MapTransaction {
     /// Whether shared extents are to be no larger than they must: something is short.
     var isTight = false
+    /// Memory that was had for its shared extents.
+    var supply = ExtentSupply()
     /// New extents, in the order in which they were planned.
     var newExtents: [Extent] = []
     /// Regions that were placed, with their carver where they were carved.
