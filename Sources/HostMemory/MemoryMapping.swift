@@ -65,5 +65,7 @@ struct MemoryMapping: ~Copyable, Sendable {
         guard result >= 0 else { throw HostMemoryError(call, result) }
     }
 
-    deinit { if byteCount > 0, getpid() == processID { system.unmap(address, byteCount: byteCount) } }
+    deinit {
+        if byteCount > 0, getpid() == processID { system.unmap(address, byteCount: byteCount) }
+    }
 }
