@@ -251,6 +251,48 @@ extension SharedSpace {
             #expect(space.invariantViolation() == nil)
         }
 
+        @Test("a space grows under threads that free and allocate without a lock")
+        func growth() throws {
+            let seed = TestKnobs.seed(0x5a5a_4000)
+            print("seed \(seed): replay with VDPA_SEED=\(seed)")
+            let crew = ThreadCrew(count: 4)
+            defer { crew.end() }
+            let space = try space(capacity: 64, IOVAMagazineLimits(ranges: 24, rangesPerSize: 6))
+            let held = Guarded<[[Region]]>(Array(repeating: [], count: crew.count))
+            let complaints = Complaints()
+            let rest = Atomic(crew.count - 1)
+            let growths = Atomic(0)
+            let steps = Self.steps
+            crew.runAll { thread in
+                do {
+                    guard thread > 0 else {
+                        // Each growth moves the slots to other memory.
+                        while rest.load(ordering: .acquiring) > 0 {
+                            try space.grow(regionCapacity: space.regionCapacity + 1)
+                            growths.add(1, ordering: .relaxed)
+                            ThreadCrew.giveWay()
+                        }
+                        return
+                    }
+                    defer { rest.subtract(1, ordering: .releasing) }
+                    var random = SeededGenerator(seed: seed &+ UInt64(thread))
+                    var mine: [Region] = []
+                    for step in 0..<steps { try Self.step(space, &random, &mine, step) }
+                    held.withLock { $0[thread] = mine }
+                } catch {
+                    complaints.add("thread \(thread): \(error)")
+                }
+            }
+            #expect(complaints.value == nil)
+            #expect(growths.load(ordering: .relaxed) > 3)
+            #expect(space.regionCapacity == 64 + growths.load(ordering: .relaxed))
+            check(space, held.withLock { $0 })
+            for region in held.withLock({ $0.joined().map(\.self) }) {
+                try space.free(region.allocation.handle)
+            }
+            #expect(space.freeByteCount == Self.usable.byteCount)
+        }
+
         @Test("threads beyond the numbers share what the lock protects, and numbers come back")
         func moreThreadsThanNumbers() throws {
             let space = try space(capacity: 8192, .suited(to: 8192))

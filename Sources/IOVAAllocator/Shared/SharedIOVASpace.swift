@@ -33,6 +33,8 @@ internal import CDatapath
 ///   quarantine a region sets its link to 0, by an exchange.
 /// - How far the slots reach is published (release) before a handle from there is returned, and
 ///   read (acquire) before a slot is looked at.
+/// - Where the slots lie changes only when the space grows, with its lock and every open cache held:
+///   who looks at a slot holds one of these, and asks where they lie only then.
 ///
 /// **Threads.** Up to 256 at once have a cache; others share the space's lock and magazine. Caches
 /// go by thread numbers: what an ended thread has left serves the next thread of its number, and
@@ -45,10 +47,10 @@ public final class SharedIOVASpace: @unchecked Sendable {
     // Safe to send: everything that changes lies behind the locks described above.
     private let core: UnsafeMutablePointer<IOVASpace>
     private let mutex: OpaquePointer
-    /// The published frontier of the slots, on cache lines of its own.
+    /// The published frontier of the slots, and where they lie, on cache lines of their own.
     private let reach: UnsafeMutablePointer<UInt64>
+    private let place: UnsafeMutablePointer<HandleSlots>
     let caches = ThreadCaches()
-    let slots: HandleSlots
     let limits: ThreadCacheLimits
     /// The bytes that a cache may keep; nil for a share of what the space's magazine may.
     private let cacheByteLimit: UInt64?
@@ -56,8 +58,6 @@ public final class SharedIOVASpace: @unchecked Sendable {
 
     /// The unit of all ranges in bytes, a power of two.
     public let granule: UInt64
-    /// How many regions may exist at once.
-    public let regionCapacity: Int
 
     /// How many full caches the slots and entries are enough for. Where threads keep more, a refill
     /// brings single ranges, and the caches are emptied before any allocation is refused.
@@ -89,16 +89,18 @@ public final class SharedIOVASpace: @unchecked Sendable {
             usable, granule, regionCapacity, reservationCapacity, kept, metadata,
             lendable: min(Int(limits.ranges) * Self.fullCaches, 1 << 24))
         self.granule = granule
-        self.regionCapacity = regionCapacity
         granuleShift = space.granuleShift
         cacheByteLimit = cached.byteCount
-        slots = space.handles.slots
+        let slots = space.handles.slots
         unsafe core = .allocate(capacity: 1)
         unsafe core.initialize(to: space)
         unsafe mutex = cdp_mutex_create()
-        unsafe reach = UnsafeMutableRawPointer.allocate(byteCount: 128, alignment: 128)
-            .bindMemory(to: UInt64.self, capacity: 1)
+        let line = UnsafeMutableRawPointer.allocate(byteCount: 128, alignment: 128)
+        unsafe reach = line.bindMemory(to: UInt64.self, capacity: 1)
         unsafe reach.initialize(to: 0)
+        // In bounds: a pointer behind a word.
+        unsafe place = (line + 8).bindMemory(to: HandleSlots.self, capacity: 1)
+        unsafe place.initialize(to: slots)
     }
 
     deinit {
@@ -106,6 +108,16 @@ public final class SharedIOVASpace: @unchecked Sendable {
         unsafe reach.deallocate()
         unsafe core.deinitialize(count: 1)
         unsafe core.deallocate()
+    }
+
+    /// The slots, for who holds the space's lock or a cache: they move when the space grows.
+    @inline(__always)
+    var slots: HandleSlots { unsafe place.pointee }
+
+    /// Says where the slots lie, after the space has grown.
+    /// - Precondition: the space's lock and every open cache are held.
+    func publishSlots(_ space: borrowing IOVASpace) {
+        unsafe place.pointee = space.handles.slots
     }
 
     /// Whether a slot's memory may be looked at.
