@@ -5,7 +5,8 @@ import TestSupport
 import Testing
 
 extension SharedSpace {
-    /// Threads on one shared space at the same time. Under ThreadSanitizer these tell of data races.
+    /// Threads on one shared space at the same time. Under ThreadSanitizer these tell of data
+    /// races.
     ///
     /// `VDPA_SEED` replays the draws of each thread (not how the threads meet), `VDPA_SHARED_STEPS`
     /// makes the runs longer.
@@ -33,7 +34,8 @@ extension SharedSpace {
             let byteCount: UInt64
         }
 
-        /// What the churning threads hold must be exactly what the space has: called with them stopped.
+        /// What the churning threads hold must be exactly what the space has: called with them
+        /// stopped.
         private func check(_ space: SharedIOVASpace, _ held: [[Region]]) {
             let expected = held.joined().map(\.allocation.range).sorted { $0.first < $1.first }
             var entries: [IOVARange] = []

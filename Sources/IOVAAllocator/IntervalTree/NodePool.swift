@@ -9,9 +9,11 @@ struct NodePool: ~Copyable {
     /// No node.
     static var none: UInt32 { .max }
 
-    private var block: MetadataBlock
+    // Immutable, also where a pool grows: what the compiler has loaded once it need not load again
+    // after every store into a node.
+    private let block: MetadataBlock
     private let stride: Int
-    private(set) var capacity: Int
+    let capacity: Int
     private(set) var usedCount = 0
     /// Nodes below this have been handed out at least once.
     private var frontier: UInt32 = 0
@@ -38,8 +40,18 @@ struct NodePool: ~Copyable {
     /// Moves every node to a block of `largerBlock`; the links stay.
     mutating func move(to larger: consuming MetadataBlock, capacity: Int) {
         larger.copy(from: block, byteCount: touchedByteCount)
-        block = larger
+        self = NodePool(replacing: self, by: larger, capacity: capacity)
+    }
+
+    private init(
+        replacing smaller: borrowing NodePool, by block: consuming MetadataBlock, capacity: Int
+    ) {
+        self.block = block
         self.capacity = capacity
+        stride = smaller.stride
+        usedCount = smaller.usedCount
+        frontier = smaller.frontier
+        freeHead = smaller.freeHead
     }
 
     var freeCount: Int { capacity - usedCount }

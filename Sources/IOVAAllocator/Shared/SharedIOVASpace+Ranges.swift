@@ -145,8 +145,12 @@ extension SharedIOVASpace {
         lockedAll { $0.largestHole(alignment: alignment) }
     }
 
-    /// The bytes that the metadata in use occupies, or once occupied.
-    public var metadataByteCount: Int { lockedAll { $0.metadataByteCount } }
+    /// The bytes that the metadata in use occupies, or once occupied, the threads' caches included.
+    public var metadataByteCount: Int {
+        lockedAll {
+            $0.metadataByteCount + ThreadCaches.byteCount(used: $0.lending.cacheCount)
+        }
+    }
 
     /// What a correct space never shows, in words; nil where all invariants hold.
     ///

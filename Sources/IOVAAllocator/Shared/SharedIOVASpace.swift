@@ -26,20 +26,20 @@ internal import CDatapath
 /// lock; others wait for it only while they hold the space's lock, and who is in a cache without
 /// that lock waits for nothing. So the order is: space, then caches; among caches none is needed.
 /// - Through its gate alone a thread moves slots between in use and its cache: `free` exchanges a
-///   slot's state (generation and link, one atomic word; acquire and release) and so is the only one
-///   of several that free the same handle; `allocate` stores it (release), as nobody else may touch
-///   a cached slot.
+///   slot's state (generation and link, one atomic word; acquire and release) and so is the only
+///   one of several that free the same handle; `allocate` stores it (release), as nobody else may
+///   touch a cached slot.
 /// - A slot in use whose link is 0 is never cached; it changes under the space's lock alone. To
 ///   quarantine a region sets its link to 0, by an exchange.
 /// - How far the slots reach is published (release) before a handle from there is returned, and
 ///   read (acquire) before a slot is looked at.
-/// - Where the slots lie changes only when the space grows, with its lock and every open cache held:
-///   who looks at a slot holds one of these, and asks where they lie only then.
+/// - Where the slots lie changes only when the space grows, with its lock and every open cache
+///   held: who looks at a slot holds one of these, and asks where they lie only then.
 ///
 /// **Threads.** Up to 256 at once have a cache; others share the space's lock and magazine. Caches
 /// go by thread numbers: what an ended thread has left serves the next thread of its number, and
-/// any thread takes it back as above. A thread's first operation makes its cache ready: 8 KiB of the
-/// 2 MiB of addresses that were taken for all of them at creation.
+/// any thread takes it back as above. A thread's first operation makes its cache ready: 8 KiB of
+/// the 2 MiB of addresses that were taken for all of them at creation.
 ///
 /// System calls: none, except to wait for the space's lock.
 @safe
@@ -126,7 +126,8 @@ public final class SharedIOVASpace: @unchecked Sendable {
         unsafe UInt64(slot) < cdp_load_acquire(reach)
     }
 
-    /// Runs `body` with the space's lock held and the calling thread's cache entered, if it has one.
+    /// Runs `body` with the space's lock held and the calling thread's cache entered, if it has
+    /// one.
     func locked<R, E: Error>(
         _ body: (inout IOVASpace, ThreadCache?) throws(E) -> R
     ) throws(E) -> R {

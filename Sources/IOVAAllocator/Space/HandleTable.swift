@@ -90,6 +90,9 @@ struct HandleTable: ~Copyable {
     /// The bytes that slots in use, or once in use, occupy.
     var touchedByteCount: Int { Int(frontier) * HandleSlots.stride }
 
+    /// The bytes that say which thread these belong to.
+    var homesByteCount: Int { isShared ? SlotHomes.byteCount(slots: Int(frontier)) : 0 }
+
     /// A slot in use. The caller has checked the capacity.
     @inline(__always)
     mutating func take(first: UInt64, link: UInt32) -> IOVAHandle {

@@ -3,8 +3,8 @@
 /// An interval tree is the truth about the space; see `IntervalTree`. An allocation fails only
 /// where no hole fits, and any address can be looked up.
 ///
-/// The capacity is stated at creation: a full space is an error, and grows only where it is asked to,
-/// by `grow`. The metadata for all of it costs address space at once, and memory too unless
+/// The capacity is stated at creation: a full space is an error, and grows only where it is asked
+/// to, by `grow`. The metadata for all of it costs address space at once, and memory too unless
 /// `IOVAMetadataOptions.isPopulated` is off: then only as regions come to exist.
 ///
 /// Who may touch what: one owner at a time; nothing here is thread-safe. `DMADomain` puts it
@@ -44,8 +44,8 @@ public struct IOVASpace: ~Copyable {
     /// How many pieces of reservations, gaps between usable ranges, cuts through reservations and
     /// guard gaps may exist at once.
     public internal(set) var reservationCapacity: Int
-    /// How many ranges the magazine and the caches of threads may hold: each keeps its entry and its
-    /// slot.
+    /// How many ranges the magazine and the caches of threads may hold: each keeps its entry and
+    /// its slot.
     let keptCapacity: Int
     /// For the blocks of a growth, too.
     let metadata: IOVAMetadataOptions

@@ -36,6 +36,11 @@ struct SlotHomes: ~Copyable {
 
     private static func homesByteCount(_ capacity: Int) -> Int { (capacity / chunk + 1) * 2 }
 
+    /// The bytes of the homes of so many slots, and of the lists.
+    static func byteCount(slots: Int) -> Int {
+        homesByteCount(slots) + count * MemoryLayout<UInt32>.stride
+    }
+
     /// Moves the homes of the first `count` slots to a larger block.
     mutating func move(to larger: consuming MetadataBlock, count: Int) {
         larger.copy(from: homes, byteCount: Self.homesByteCount(count))

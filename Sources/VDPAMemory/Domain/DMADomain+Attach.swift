@@ -4,16 +4,18 @@ extension DMADomain {
     /// Applies the layout to one more address space: of another device, or of the same one.
     ///
     /// Everything that is mapped is mapped there too, in one batch where the device can, or nothing
-    /// has changed. From then on each change is made in every address space, and undone in all where
-    /// one refuses; `range` is what all devices can address, and the windows of none are chosen.
+    /// has changed. From then on each change is made in every address space, and undone in all
+    /// where one refuses; `range` is what all devices can address, and the windows of none are
+    /// chosen.
     ///
-    /// What waits in quarantine is flushed first, and shared extents that nobody uses are given back.
+    /// What waits in quarantine is flushed first, and shared extents that nobody uses are given
+    /// back.
     ///
     /// - Throws: `addressSpace` where it does not exist or a domain has it; `outsideRange` or
-    ///   `overlap` with the first live mapping that does not fit the device; `unsuitableMemory` with
-    ///   the first registered memory that its kind cannot map; `entryLimit`, `lockedMemoryLimit`,
-    ///   `kernelRefused`; `undoIncomplete` where the device took some and would not give them back:
-    ///   then the address space stays taken until the device is closed.
+    ///   `overlap` with the first live mapping that does not fit the device; `unsuitableMemory`
+    ///   with the first registered memory that its kind cannot map; `entryLimit`,
+    ///   `lockedMemoryLimit`, `kernelRefused`; `undoIncomplete` where the device took some and
+    ///   would not give them back: then the address space stays taken until the device is closed.
     /// - Complexity: O(n log n) in the number of mappings. System calls: a write for each mapping.
     public func attach(_ device: VDPADevice, addressSpace: UInt32 = 0) throws(DMAError) {
         try device.claim(addressSpace: addressSpace, ledger: core)
@@ -37,8 +39,8 @@ extension DMADomain {
     /// - Parameter unmapping: false for a device that is gone or about to be closed: nothing is
     ///   sent, and the memory that is freed from then on is kept until its file is closed.
     /// - Throws: `addressSpace` where it is not attached; `unsafeControl` while a ring is enabled
-    ///   there; what the kernel refused; `undoIncomplete` where it took some and would not take them
-    ///   back: the device stays attached, and `remap()` repairs it.
+    ///   there; what the kernel refused; `undoIncomplete` where it took some and would not take
+    ///   them back: the device stays attached, and `remap()` repairs it.
     public func detach(
         _ device: VDPADevice, addressSpace: UInt32 = 0, unmapping: Bool = true
     ) throws(DMAError) {
