@@ -1,6 +1,6 @@
 # Thin on purpose: each target is a script in Scripts/, which says what it does.
 .DEFAULT_GOAL := help
-.PHONY: help build bench bench-peers test test-unit test-tsan test-vm soak fuzz lint format \
+.PHONY: help build bench bench-peers test test-unit test-release test-tsan test-vm soak fuzz lint format \
 	clean
 
 help:
@@ -9,8 +9,10 @@ help:
 	@echo "                DEVICE=/dev/vhost-vdpa-0; ARGS='map --json results.json' passes arguments"
 	@echo 'make bench-peers'
 	@echo '                the same workloads on best-fit allocators over ordered maps, in turns'
-	@echo 'make test       every test: test-unit, test-tsan, test-vm; ends with the counts'
+	@echo 'make test       every test: unit, release, tsan, vm; ends with the counts'
 	@echo 'make test-unit  tests that need no VM'
+	@echo 'make test-release'
+	@echo '                the IOVA space in release: all sequences of 6 operations, 2 million random steps'
 	@echo 'make test-tsan  what threads do at once, under ThreadSanitizer'
 	@echo "make test-vm    the conformance suite on real kernel devices in a VM; PROFILES='sim iommu'"
 	@echo '                picks some of sim, sim-nobatch, iommu, vduse'
@@ -34,6 +36,9 @@ test:
 
 test-unit:
 	@Scripts/test-unit
+
+test-release:
+	@Scripts/test-release
 
 test-tsan:
 	@Scripts/test-tsan

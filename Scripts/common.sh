@@ -85,4 +85,9 @@ report_counts() {
 
 require_swift() {
   command -v swift >/dev/null || die "swift not found in PATH: install Swift 6.3 (swift.org/install)"
+  local version
+  version=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9]+\.[0-9]+).*/\1/p' | head -1)
+  [ -n "$version" ] || die "swift --version names no version: install Swift 6.3 (swift.org/install)"
+  [ "$(printf '%s\n' 6.3 "$version" | sort -V | head -1)" = 6.3 ] ||
+    die "Swift $version is too old: install Swift 6.3 or later (swift.org/install)"
 }

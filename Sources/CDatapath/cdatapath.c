@@ -1,5 +1,6 @@
 #define _GNU_SOURCE /* for PTHREAD_MUTEX_ADAPTIVE_NP */
 #include "cdatapath_atomics.h"
+#include "cdatapath_memory.h"
 #include "cdatapath_mutex.h"
 #include "cdatapath_threads.h"
 
@@ -79,6 +80,17 @@ void cdp_gate_wait(uint32_t *gate)
 		__asm__ __volatile__("yield");
 #endif
 	}
+}
+
+void *cdp_memory_allocate(size_t byte_count, size_t alignment)
+{
+	void *memory = NULL;
+	return posix_memalign(&memory, alignment, byte_count) == 0 ? memory : NULL;
+}
+
+void cdp_memory_free(void *memory)
+{
+	free(memory);
 }
 
 struct cdp_mutex {

@@ -2,7 +2,8 @@ internal import CNUMA
 internal import Glibc
 
 /// Tells at the price of one load whether this is the process that made the mark, or a child that
-/// it forked: a page that the kernel wipes in every child (madvise(2), MADV_WIPEONFORK, Linux 4.14).
+/// it forked: a page that the kernel wipes in every child (madvise(2), MADV_WIPEONFORK, Linux
+/// 4.14).
 ///
 /// getpid(2) would tell as well, at the price of a system call for each question.
 @safe

@@ -47,6 +47,11 @@ extension DMAError {
                 .regionCapacity, "\(error).",
                 remedy: "Make the domain with a larger `regionCapacity`.", range: range,
                 limit: UInt64(capacity))
+        case .noMetadataMemory(let capacity):
+            self.init(
+                .regionCapacity, "\(error).",
+                remedy: "Make the domain with a smaller `regionCapacity`, or free memory first.",
+                range: range, needed: UInt64(capacity))
         case .noSuchRegion, .noSuchReservation:
             self.init(
                 .noSuchRegion, "\(error).", remedy: DMAError.noSuchRegionRemedy,

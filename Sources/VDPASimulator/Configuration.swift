@@ -34,7 +34,8 @@ extension SimulatedDevice {
         public var kernel = KernelProfile.v6_1
         public var kind = ParentKind.setMap
         public var driver = ParentDriver.vdpaSim
-        /// Mappings by virtual address: nothing is pinned, and only shared, file-backed memory maps.
+        /// Mappings by virtual address: nothing is pinned, and only shared, file-backed memory
+        /// maps.
         public var usesVirtualAddresses = false
 
         public var queueCount: UInt32 = 3
@@ -61,8 +62,8 @@ extension SimulatedDevice {
         public var externallyPinnedByteCount: UInt64 = 0
         /// What the soft limit can be raised to, in bytes; nil for what it is.
         public var lockedMemoryHardLimit: UInt64?
-        /// The default is memory in 2 MiB pages; `.size4KiB` is as strict as fragmented memory, where a
-        /// 2 MiB extent takes 512 entries.
+        /// The default is memory in 2 MiB pages; `.size4KiB` is as strict as fragmented memory,
+        /// where a 2 MiB extent takes 512 entries.
         public var contiguity = PhysicalContiguity.size2MiB
         /// Windows that the platform keeps for itself, as sysfs would report them for the device.
         public var reservedWindows: [IOVARange] = []

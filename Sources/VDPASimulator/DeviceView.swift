@@ -29,7 +29,8 @@ extension SimulatedDevice {
         }
     }
 
-    /// Signals a queue's call descriptor, as the device's interrupt does; false where none is bound.
+    /// Signals a queue's call descriptor, as the device's interrupt does; false where none is
+    /// bound.
     @discardableResult
     public func interrupt(queue: Int) -> Bool {
         withState { $0.events[queue].call?.signal() ?? false }

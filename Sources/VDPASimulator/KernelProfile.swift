@@ -22,7 +22,8 @@ public struct KernelProfile: Hashable, Sendable {
     public var hasVringSize: Bool
     /// vdpa_sim offers ENABLE_AFTER_DRIVER_OK (6.6) [mem].
     public var offersEnableAfterDriverOK: Bool
-    /// SET_VRING_ADDR and SET_VRING_BASE are EINVAL while running, unless suspended (6.8/6.9) [mem].
+    /// SET_VRING_ADDR and SET_VRING_BASE are EINVAL while running, unless suspended (6.8/6.9)
+    /// [mem].
     public var locksRunningRings: Bool
     /// SUSPEND and RESUME answer 0 and do nothing before DRIVER_OK (6.9) [mem].
     public var suspendsOnlyRunningDevices: Bool

@@ -52,8 +52,8 @@ enum ProcessMemory {
     /// MADV_POPULATE_READ (22) or MADV_POPULATE_WRITE (23), Linux 5.14.
     ///
     /// - Parameter address: a multiple of the page size.
-    /// - Returns: whether all of them allow the access; nil where the kernel does not know the advice
-    ///   (or, for mappings of device memory, refuses it).
+    /// - Returns: whether all of them allow the access; nil where the kernel does not know the
+    ///   advice (or, for mappings of device memory, refuses it).
     static func populate(_ address: UInt, count: UInt, writing: Bool) -> Bool? {
         guard let count = Int(exactly: count) else { return false }
         // Safe: the contents of the pages stay as they are.

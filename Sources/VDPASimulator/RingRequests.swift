@@ -153,8 +153,8 @@ extension DeviceState {
     private mutating func setEnabled(_ ring: Int, _ argument: UInt) -> Int32 {
         guard let value = number(argument) else { return -EFAULT }
         rings[ring].isEnabled = value != 0
-        // A virtio device (QEMU's, measured) takes 0 for an error: only a reset disables its queues.
-        // That a ring is not mapped it does not notice here.
+        // A virtio device (QEMU's, measured) takes 0 for an error: only a reset disables its
+        // queues. That a ring is not mapped it does not notice here.
         if configuration.driver == .virtioPCI, value == 0,
             driverFeatures & Feature.version1 != 0
         {

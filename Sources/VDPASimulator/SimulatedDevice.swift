@@ -6,8 +6,8 @@ package import VhostVDPA
 /// A vhost-vdpa device with no hardware and no kernel: the kernel's answers, errno for errno, and a
 /// device that reads and writes the process's memory by IOVA.
 ///
-/// Use it in place of `/dev/vhost-vdpa-N` in tests, and to catch use after unmap: an access that the
-/// device's table does not allow changes nothing and is recorded in `faults`.
+/// Use it in place of `/dev/vhost-vdpa-N` in tests, and to catch use after unmap: an access that
+/// the device's table does not allow changes nothing and is recorded in `faults`.
 ///
 /// Thread-safe: one lock, held during each call, as the kernel holds the device's mutex.
 public final class SimulatedDevice: Sendable {
@@ -42,7 +42,8 @@ public final class SimulatedDevice: Sendable {
     /// Stands for the address space (mm) of the caller.
     @TaskLocal static var process = 0
 
-    /// Calls that `body` makes come from another process, as after fork(2): the owner's rules apply.
+    /// Calls that `body` makes come from another process, as after fork(2): the owner's rules
+    /// apply.
     public static func simulateOtherProcess<Answer>(_ body: () throws -> Answer) rethrows -> Answer
     {
         try $process.withValue(process + 1, operation: body)

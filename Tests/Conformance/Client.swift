@@ -90,15 +90,16 @@ final class Client {
 
     func batchEnd(asid: UInt32 = 0) -> Int { write(Message.v2(6, 0, 0, 0, 0, asid)) }
 
-    /// Whether a page is free in the kernel's table: the kernel has no other way to ask. Maps it and
-    /// takes it away again.
+    /// Whether a page is free in the kernel's table: the kernel has no other way to ask. Maps it
+    /// and takes it away again.
     func isFree(_ iova: UInt64, _ address: UInt, asid: UInt32 = 0) -> Bool {
         guard update(iova, 4096, address, asid: asid) == 72 else { return false }
         return invalidate(iova, 4096, asid: asid) == 72
     }
 }
 
-/// The bytes of IOTLB messages, put together by hand: the product's own encoder is not trusted here.
+/// The bytes of IOTLB messages, put together by hand: the product's own encoder is not trusted
+/// here.
 enum Message {
     static func v2(
         _ type: UInt8, _ iova: UInt64, _ size: UInt64, _ address: UInt, _ access: UInt8 = 3,

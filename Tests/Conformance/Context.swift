@@ -12,6 +12,9 @@ package protocol ConformanceMachine: Sendable {
     func adopt(_ file: any DeviceFile, duplicating: Bool) throws(DMAError) -> VDPADevice
     /// RLIMIT_MEMLOCK of the calling process, in bytes; nil for unlimited.
     func setLockedMemoryLimit(_ byteCount: UInt64?)
+    /// Whether this process does nothing else while a case runs, so that its descriptors and
+    /// mappings can be counted.
+    var isAlone: Bool { get }
     /// VmPin: bytes that device files have pinned in this process.
     func pinnedByteCount() -> UInt64
     /// Does on an open file, from a process that is not its owner, what `ForeignProbe` does.

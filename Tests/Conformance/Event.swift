@@ -5,7 +5,8 @@ internal import VhostVDPA
 struct Event: ~Copyable {
     private let descriptor: FileDescriptor
 
-    // Looked up at run time: Swift's Glibc module has no sys/eventfd.h. Safe: eventfd(2)'s own type.
+    // Looked up at run time: Swift's Glibc module has no sys/eventfd.h. Safe: eventfd(2)'s own
+    // type.
     private static let eventfd = unsafe unsafeBitCast(
         dlsym(nil, "eventfd"), to: (@convention(c) (UInt32, Int32) -> Int32).self)
 

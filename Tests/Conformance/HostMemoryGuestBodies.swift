@@ -10,8 +10,7 @@ extension HostMemoryGuestCases {
         try requireEqual(HostTopology().nodes, [0, 1])
         try requireEqual(
             HostTopology().freePages(of: .size2MiB), [0: pagesOnNode0, 1: pagesOnNode1])
-        // The kernel command line asks for one on each node, and some boots find room for both on
-        // node 1 only.
+        // The kernel command line asks for one on node 1 alone.
         try require(freeGigantic(1) > 0, "no page of 1 GiB on node 1")
     }
 

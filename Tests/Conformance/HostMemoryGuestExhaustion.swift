@@ -1,8 +1,8 @@
 internal import HostMemory
 internal import Synchronization
 
-// Somebody else empties the pool while an allocation is at work: before each of its steps, as another
-// process can at any moment.
+// Somebody else empties the pool while an allocation is at work: before each of its steps, as
+// another process can at any moment.
 extension HostMemoryGuestCases {
     private static let page = PageSize.size2MiB.byteCount
 
@@ -54,7 +54,8 @@ extension HostMemoryGuestCases {
     @Sendable static func rivalTakesTheNode() throws {
         for node in [0, 1] {
             for step in steps {
-                // Each thread asks for nodes once its first chunk is there: the second may be short.
+                // Each thread asks for nodes once its first chunk is there: the second may be
+                // short.
                 let mustFail = step != .readSmaps && step != .queryNodes
                 try poolsUnchanged {
                     let rival = Rival(before: step) { Held(allOf: .size2MiB, onNode: node) }

@@ -23,6 +23,9 @@ struct SimulatedMachine: ConformanceMachine {
 
     func setLockedMemoryLimit(_ byteCount: UInt64?) { device.lockedMemoryLimit = byteCount }
 
+    /// Other tests run at the same time.
+    var isAlone: Bool { false }
+
     func pinnedByteCount() -> UInt64 { device.pinnedByteCount }
 
     func probeFromOtherProcess(_ file: any DeviceFile) throws -> ForeignAnswers {

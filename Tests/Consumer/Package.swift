@@ -14,6 +14,10 @@ let package = Package(
             dependencies: [
                 .product(name: "VDPAMemory", package: "vdpa-memory"),
                 .product(name: "VDPASimulator", package: "vdpa-memory"),
-            ])
+            ]),
+        // The space by itself, which brings nothing else of the library.
+        .executableTarget(
+            name: "space-consumer",
+            dependencies: [.product(name: "IOVAAllocator", package: "vdpa-memory")]),
     ]
 )

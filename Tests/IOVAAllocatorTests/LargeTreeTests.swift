@@ -117,8 +117,8 @@ import Testing
     }
 
     /// A leaf that is full splits near its end where the insertion goes there. Whoever goes on to
-    /// fill the same leaf from the middle, and then behind its last entry, would leave a leaf behind
-    /// for every third entry, if a leaf split before its neighbour is full.
+    /// fill the same leaf from the middle, and then behind its last entry, would leave a leaf
+    /// behind for every third entry, if a leaf split before its neighbour is full.
     @Test("however entries come, all regions stated at creation find room")
     func splitsAtOneLeafsEnd() throws {
         let capacity = 3_000

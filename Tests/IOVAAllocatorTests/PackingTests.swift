@@ -83,6 +83,45 @@ import Testing
             try check("wave \(step), filled")
         }
         #expect(space.regionCount == count)
+        // What the churn has touched counts, in use or not: and the entries and slots of the ranges
+        // that the magazine has kept beside the regions, so that it is more than 48.
+        print("\(space.metadataByteCount / count) bytes a region after the churn")
+        #expect(space.metadataByteCount <= 52 * count)
+    }
+
+    @Test("a shared space's bookkeeping stays small, the threads' caches included")
+    func sharedMetadata() throws {
+        let seed = TestKnobs.seed(0x7ee6)
+        print("seed \(seed): replay with VDPA_SEED=\(seed)")
+        var random = SeededGenerator(seed: seed)
+        let count = 40_000
+        let space = try SharedIOVASpace(
+            usable: [IOVARange(first: 4096, last: (1 << 46) - 1)], regionCapacity: count)
+        var live: [IOVAHandle] = []
+        func fill() throws {
+            while live.count < count {
+                let size = Self.size(&random)
+                live.append(
+                    try space.allocate(
+                        byteCount: size, alignment: size < 2 << 20 ? 4096 : 2 << 20
+                    ).handle)
+            }
+        }
+        try fill()
+        print("\(space.metadataByteCount / count) bytes a region once filled")
+        #expect(space.metadataByteCount <= 48 * count)
+        for _ in 0..<4 {
+            for _ in 0..<count / 4 {
+                let index = random.below(live.count)
+                live.swapAt(index, live.count - 1)
+                try space.free(live.removeLast())
+            }
+            try fill()
+        }
+        // With what the magazine and the cache keep, as above.
+        print("\(space.metadataByteCount / count) bytes a region after the churn")
+        #expect(space.metadataByteCount <= 52 * count)
+        #expect(space.invariantViolation() == nil)
     }
 
     private static func allocate(

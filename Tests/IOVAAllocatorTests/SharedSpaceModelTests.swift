@@ -3,8 +3,8 @@ import TestSupport
 import Testing
 
 extension SharedSpace {
-    /// The model runs of `ModelFuzzTests` on a space that three threads share, in turns: what one has
-    /// freed waits in its cache while the next asks for all that is free.
+    /// The model runs of `ModelFuzzTests` on a space that three threads share, in turns: what one
+    /// has freed waits in its cache while the next asks for all that is free.
     @Suite struct ModelTests {
         private let crew = ThreadCrew(count: 3)
 
@@ -41,8 +41,8 @@ extension SharedSpace {
             }
         }
 
-        /// Sequences that caches are for: few sizes, nothing but allocations anywhere and frees, and a
-        /// space that is full half of the time, by its holes or by its capacity.
+        /// Sequences that caches are for: few sizes, nothing but allocations anywhere and frees,
+        /// and a space that is full half of the time, by its holes or by its capacity.
         @Test(
             "a shared space fails only where no hole exists or the capacity is used up",
             arguments: [20, 48, 64])

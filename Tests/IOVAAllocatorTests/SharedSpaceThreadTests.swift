@@ -5,7 +5,8 @@ import TestSupport
 import Testing
 
 extension SharedSpace {
-    /// Threads on one shared space at the same time. Under ThreadSanitizer these tell of data races.
+    /// Threads on one shared space at the same time. Under ThreadSanitizer these tell of data
+    /// races.
     ///
     /// `VDPA_SEED` replays the draws of each thread (not how the threads meet), `VDPA_SHARED_STEPS`
     /// makes the runs longer.
@@ -33,7 +34,8 @@ extension SharedSpace {
             let byteCount: UInt64
         }
 
-        /// What the churning threads hold must be exactly what the space has: called with them stopped.
+        /// What the churning threads hold must be exactly what the space has: called with them
+        /// stopped.
         private func check(_ space: SharedIOVASpace, _ held: [[Region]]) {
             let expected = held.joined().map(\.allocation.range).sorted { $0.first < $1.first }
             var entries: [IOVARange] = []
@@ -249,6 +251,48 @@ extension SharedSpace {
             #expect(complaints.value == nil)
             #expect(space.regionCount == 0 && space.freeByteCount == Self.usable.byteCount)
             #expect(space.invariantViolation() == nil)
+        }
+
+        @Test("a space grows under threads that free and allocate without a lock")
+        func growth() throws {
+            let seed = TestKnobs.seed(0x5a5a_4000)
+            print("seed \(seed): replay with VDPA_SEED=\(seed)")
+            let crew = ThreadCrew(count: 4)
+            defer { crew.end() }
+            let space = try space(capacity: 64, IOVAMagazineLimits(ranges: 24, rangesPerSize: 6))
+            let held = Guarded<[[Region]]>(Array(repeating: [], count: crew.count))
+            let complaints = Complaints()
+            let rest = Atomic(crew.count - 1)
+            let growths = Atomic(0)
+            let steps = Self.steps
+            crew.runAll { thread in
+                do {
+                    guard thread > 0 else {
+                        // Each growth moves the slots to other memory.
+                        while rest.load(ordering: .acquiring) > 0 {
+                            try space.grow(regionCapacity: space.regionCapacity + 1)
+                            growths.add(1, ordering: .relaxed)
+                            ThreadCrew.giveWay()
+                        }
+                        return
+                    }
+                    defer { rest.subtract(1, ordering: .releasing) }
+                    var random = SeededGenerator(seed: seed &+ UInt64(thread))
+                    var mine: [Region] = []
+                    for step in 0..<steps { try Self.step(space, &random, &mine, step) }
+                    held.withLock { $0[thread] = mine }
+                } catch {
+                    complaints.add("thread \(thread): \(error)")
+                }
+            }
+            #expect(complaints.value == nil)
+            #expect(growths.load(ordering: .relaxed) > 3)
+            #expect(space.regionCapacity == 64 + growths.load(ordering: .relaxed))
+            check(space, held.withLock { $0 })
+            for region in held.withLock({ $0.joined().map(\.self) }) {
+                try space.free(region.allocation.handle)
+            }
+            #expect(space.freeByteCount == Self.usable.byteCount)
         }
 
         @Test("threads beyond the numbers share what the lock protects, and numbers come back")

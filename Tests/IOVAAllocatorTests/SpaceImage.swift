@@ -24,7 +24,8 @@ struct SpaceImage: Hashable {
         add(space.magazine)
         words += [
             UInt64(space.restoreDebt), space.freeBytes, space.usedBytes,
-            UInt64(space.quarantinedCount),
+            UInt64(space.quarantinedCount), UInt64(space.regionCapacity),
+            UInt64(space.tree.entryCapacity),
         ]
         for reservation in space.reservations { add(reservation.range, reservation.policy) }
     }

@@ -1,9 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// What ThreadSanitizer is run on, and no more: the root package's targets by symbolic links.
-// Swift 6.3 crashes when it compiles VDPAMemory with the sanitizer (its Atomic<UInt32>), and building
-// everything would take three times as long.
+// What ThreadSanitizer is run on, and `make test-release`, and no more: the root package's targets
+// by symbolic links. Swift 6.3 crashes when it compiles VDPAMemory with the sanitizer (its
+// Atomic<UInt32>), and building everything would take three times as long.
 let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),

@@ -37,6 +37,7 @@ struct GoldenNumbersTests {
 
     @Test func `structures have the kernel's sizes`() {
         #expect(MemoryLayout<vhost_iotlb_msg>.size == 32)
+        #expect(MemoryLayout<vhost_msg>.size == 72)
         #expect(MemoryLayout<vhost_msg_v2>.size == 72)
         #expect(MemoryLayout<vhost_vring_state>.size == 8)
         #expect(MemoryLayout<vhost_vring_file>.size == 8)
@@ -54,6 +55,8 @@ struct GoldenNumbersTests {
         #expect(MemoryLayout<vhost_iotlb_msg>.offset(of: \.uaddr) == 16)
         #expect(MemoryLayout<vhost_iotlb_msg>.offset(of: \.perm) == 24)
         #expect(MemoryLayout<vhost_iotlb_msg>.offset(of: \.type) == 25)
+        // A hole of 4 bytes follows: the union behind it starts at 8, which C asserts.
+        #expect(MemoryLayout<vhost_msg>.offset(of: \.type) == 0)
         #expect(MemoryLayout<vhost_msg_v2>.offset(of: \.type) == 0)
         #expect(MemoryLayout<vhost_msg_v2>.offset(of: \.asid) == 4)
         #expect(MemoryLayout<vhost_vring_addr>.offset(of: \.index) == 0)
@@ -62,7 +65,9 @@ struct GoldenNumbersTests {
         #expect(MemoryLayout<vhost_vring_addr>.offset(of: \.used_user_addr) == 16)
         #expect(MemoryLayout<vhost_vring_addr>.offset(of: \.avail_user_addr) == 24)
         #expect(MemoryLayout<vhost_vring_addr>.offset(of: \.log_guest_addr) == 32)
+        #expect(MemoryLayout<vhost_vring_state>.offset(of: \.index) == 0)
         #expect(MemoryLayout<vhost_vring_state>.offset(of: \.num) == 4)
+        #expect(MemoryLayout<vhost_vring_file>.offset(of: \.index) == 0)
         #expect(MemoryLayout<vhost_vring_file>.offset(of: \.fd) == 4)
         #expect(MemoryLayout<vhost_vdpa_config>.offset(of: \.off) == 0)
         #expect(MemoryLayout<vhost_vdpa_config>.offset(of: \.len) == 4)

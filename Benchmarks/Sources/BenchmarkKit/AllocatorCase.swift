@@ -1,4 +1,5 @@
-/// The cases of the suite `allocator` by the names of their rows; `W1-2T`, `W3`, `W4` and `W5` stand for several.
+/// The cases of the suite `allocator` by the names of their rows; `W1-2T`, `W3`, `W4` and `W5`
+/// stand for several.
 public enum AllocatorCase: String, Sendable, CaseIterable {
     case sparse = "W1"
     case tight = "W2"

@@ -26,7 +26,8 @@ public struct BenchmarkResult: Sendable {
     public var residentBytesPerRegion: Double?
     /// The median hop of the chase that ran right before and after this row's repetition.
     public var referenceNs: Double?
-    /// The median over the best repetition's of the reference row `chase`, and of `floor`, at the same n.
+    /// The median over the best repetition's of the reference row `chase`, and of `floor`, at the
+    /// same n.
     public var ratioToChase: Double?
     public var ratioToFloor: Double?
     /// The rate of all threads together over that of one of them alone, on the same space.

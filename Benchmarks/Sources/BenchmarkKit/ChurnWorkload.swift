@@ -12,7 +12,8 @@ let benchmarkMetadata = IOVAMetadataOptions(advice: { address, byteCount in
 /// Concrete types and one function per loop: nothing generic, nothing allocated under the clock.
 struct ChurnWorkload: ~Copyable {
     static let stepsPerBlock = 256
-    private static let refusalsChecked = 4
+    /// Of a run. Each takes the time of sorting all slots.
+    static let refusalsChecked = 64
 
     let trace: ChurnTrace
     let range: IOVARange

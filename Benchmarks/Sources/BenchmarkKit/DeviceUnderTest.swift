@@ -7,8 +7,8 @@ internal import VDPASimulator
 /// one, must not make the next measurement cheaper.
 struct DeviceUnderTest {
     let path: String?
-    /// Whether the simulated device is one that maps by virtual address and has no limit of entries:
-    /// it pins nothing, so that what it does is not measured along with the memory.
+    /// Whether the simulated device is one that maps by virtual address and has no limit of
+    /// entries: it pins nothing, so that what it does is not measured along with the memory.
     var leavesMemoryAlone = false
 
     func openDomain() throws(BenchmarkError) -> DMADomain {

@@ -48,6 +48,17 @@ final class Session {
             count = result.n
             report(result)
         }
+        if !common.quick { printGoals() }
+    }
+
+    /// What of the goals is met; nothing where no row has one.
+    private func printGoals() {
+        let verdicts = AllocatorGoals.judge(report.results)
+        guard !verdicts.isEmpty else { return }
+        print("\ngoals, for a quiet machine:")
+        for verdict in verdicts { print("  " + verdict.line) }
+        let met = verdicts.count { $0.isMet }
+        print("\(met) goals met, \(verdicts.count - met) missed")
     }
 
     func runMemory(_ sizes: MemorySizes) throws {

@@ -131,6 +131,8 @@ CVHOST_SAME(CVHOST_MSG_V2, VHOST_IOTLB_MSG_V2);
 CVHOST_SAME(CVHOST_ACCESS_RO, VHOST_ACCESS_RO);
 CVHOST_SAME(CVHOST_ACCESS_WO, VHOST_ACCESS_WO);
 CVHOST_SAME(CVHOST_ACCESS_RW, VHOST_ACCESS_RW);
+CVHOST_SAME(CVHOST_IOTLB_MISS, VHOST_IOTLB_MISS);
+CVHOST_SAME(CVHOST_IOTLB_ACCESS_FAIL, VHOST_IOTLB_ACCESS_FAIL);
 CVHOST_SAME(CVHOST_IOTLB_UPDATE, VHOST_IOTLB_UPDATE);
 CVHOST_SAME(CVHOST_IOTLB_INVALIDATE, VHOST_IOTLB_INVALIDATE);
 CVHOST_SAME(CVHOST_IOTLB_BATCH_BEGIN, VHOST_IOTLB_BATCH_BEGIN);
@@ -143,7 +145,36 @@ CVHOST_SAME(CVHOST_VDPA_RESUME, VHOST_VDPA_RESUME);
 #ifdef VHOST_VDPA_GET_VRING_DESC_GROUP
 CVHOST_SAME(CVHOST_VDPA_GET_VRING_DESC_GROUP, VHOST_VDPA_GET_VRING_DESC_GROUP);
 #endif
+#ifdef VHOST_VDPA_GET_VRING_SIZE
+CVHOST_SAME(CVHOST_VDPA_GET_VRING_SIZE, VHOST_VDPA_GET_VRING_SIZE);
+#endif
+#ifdef VHOST_BACKEND_F_RESUME
+CVHOST_SAME(CVHOST_BACKEND_F_RESUME, VHOST_BACKEND_F_RESUME);
+#endif
+#ifdef VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK
+CVHOST_SAME(CVHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK, VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK);
+#endif
+#ifdef VHOST_BACKEND_F_DESC_ASID
+CVHOST_SAME(CVHOST_BACKEND_F_DESC_ASID, VHOST_BACKEND_F_DESC_ASID);
+#endif
+#ifdef VHOST_BACKEND_F_IOTLB_PERSIST
+CVHOST_SAME(CVHOST_BACKEND_F_IOTLB_PERSIST, VHOST_BACKEND_F_IOTLB_PERSIST);
+#endif
 #undef CVHOST_SAME
+
+// And whatever the installed headers have: the numbers are what asm-generic/ioctl.h makes of their
+// parts, and the bits what the interface says.
+_Static_assert(CVHOST_VDPA_RESUME == _IO(VHOST_VIRTIO, 0x7E), "");
+_Static_assert(CVHOST_VDPA_GET_VRING_DESC_GROUP ==
+                   _IOWR(VHOST_VIRTIO, 0x7F, struct vhost_vring_state),
+               "");
+_Static_assert(CVHOST_VDPA_GET_VRING_SIZE ==
+                   _IOWR(VHOST_VIRTIO, 0x82, struct vhost_vring_state),
+               "");
+_Static_assert(CVHOST_BACKEND_F_RESUME == 5, "");
+_Static_assert(CVHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK == 6, "");
+_Static_assert(CVHOST_BACKEND_F_DESC_ASID == 7, "");
+_Static_assert(CVHOST_BACKEND_F_IOTLB_PERSIST == 8, "");
 
 _Static_assert(sizeof(struct vhost_iotlb_msg) == 32, "");
 _Static_assert(offsetof(struct vhost_iotlb_msg, iova) == 0, "");
@@ -152,21 +183,39 @@ _Static_assert(offsetof(struct vhost_iotlb_msg, uaddr) == 16, "");
 _Static_assert(offsetof(struct vhost_iotlb_msg, perm) == 24, "");
 _Static_assert(offsetof(struct vhost_iotlb_msg, type) == 25, "");
 _Static_assert(sizeof(struct vhost_msg) == 72, "");
+_Static_assert(offsetof(struct vhost_msg, type) == 0, "");
 _Static_assert(offsetof(struct vhost_msg, iotlb) == 8, "V1 has a hole of 4 bytes after its type");
 _Static_assert(sizeof(struct vhost_msg_v2) == 72, "");
+_Static_assert(offsetof(struct vhost_msg_v2, type) == 0, "");
 _Static_assert(offsetof(struct vhost_msg_v2, asid) == 4, "");
 _Static_assert(offsetof(struct vhost_msg_v2, iotlb) == 8, "");
 _Static_assert(sizeof(struct vhost_vring_state) == 8, "");
+_Static_assert(offsetof(struct vhost_vring_state, index) == 0, "");
+_Static_assert(offsetof(struct vhost_vring_state, num) == 4, "");
 _Static_assert(sizeof(struct vhost_vring_file) == 8, "");
+_Static_assert(offsetof(struct vhost_vring_file, index) == 0, "");
+_Static_assert(offsetof(struct vhost_vring_file, fd) == 4, "");
 _Static_assert(sizeof(struct vhost_vring_addr) == 40, "");
+_Static_assert(offsetof(struct vhost_vring_addr, index) == 0, "");
+_Static_assert(offsetof(struct vhost_vring_addr, flags) == 4, "");
 _Static_assert(offsetof(struct vhost_vring_addr, desc_user_addr) == 8, "");
 _Static_assert(offsetof(struct vhost_vring_addr, used_user_addr) == 16, "used before avail");
 _Static_assert(offsetof(struct vhost_vring_addr, avail_user_addr) == 24, "");
 _Static_assert(offsetof(struct vhost_vring_addr, log_guest_addr) == 32, "");
 _Static_assert(sizeof(struct vhost_vdpa_config) == 8, "");
+_Static_assert(offsetof(struct vhost_vdpa_config, off) == 0, "");
+_Static_assert(offsetof(struct vhost_vdpa_config, len) == 4, "");
+_Static_assert(offsetof(struct vhost_vdpa_config, buf) == 8, "");
 _Static_assert(sizeof(struct vhost_vdpa_iova_range) == 16, "");
+_Static_assert(offsetof(struct vhost_vdpa_iova_range, first) == 0, "");
+_Static_assert(offsetof(struct vhost_vdpa_iova_range, last) == 8, "both inclusive");
 _Static_assert(sizeof(struct vhost_memory_region) == 32, "");
+_Static_assert(offsetof(struct vhost_memory_region, guest_phys_addr) == 0, "");
+_Static_assert(offsetof(struct vhost_memory_region, memory_size) == 8, "");
+_Static_assert(offsetof(struct vhost_memory_region, userspace_addr) == 16, "");
 _Static_assert(sizeof(struct vhost_memory) == 8, "");
+_Static_assert(offsetof(struct vhost_memory, nregions) == 0, "");
+_Static_assert(offsetof(struct vhost_memory, regions) == 8, "");
 
 // MARK: what Swift cannot express
 

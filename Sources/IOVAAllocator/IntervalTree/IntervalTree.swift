@@ -7,8 +7,8 @@
 /// The entries tile nothing: what is not an entry is a hole. Addresses outside the usable ranges
 /// are entries too (kind `.unusable`), so the tree always spans [0, 2^64-1].
 ///
-/// Who may touch what: one owner; nothing here is thread-safe. Nodes never move, but their content
-/// does, so a `Cursor` is void after any insertion or removal.
+/// Who may touch what: one owner; nothing here is thread-safe. Nodes move only when the tree grows,
+/// but their content does, so a `Cursor` is void after any insertion or removal.
 ///
 /// Literature: Bayer and McCreight's B-tree (1972), with the augmentation by subtree maxima of
 /// Cormen et al., chapter "Augmenting Data Structures".
@@ -30,7 +30,7 @@ struct IntervalTree: ~Copyable {
     var rootMaxima: HoleMaxima
     /// The entries, the sentinel not counted.
     var count = 0
-    let entryCapacity: Int
+    private(set) var entryCapacity: Int
     var path: TreePath
     /// A second path, for the leaf before the one that `path` leads to.
     var sidePath: TreePath
@@ -48,22 +48,16 @@ struct IntervalTree: ~Copyable {
 
     /// A tree of one hole, [0, 2^64-1].
     ///
-    /// Node pools are sized so that `entryCapacity` entries fit however they are spread. Only a node
-    /// below the merge threshold looks for a neighbour to join, so one of a single entry may stand
-    /// between full ones that later shrink to the threshold: 13 entries in two nodes at worst.
-    ///
     /// - Parameter expectedCount: the entries whose memory is had at once.
-    init(entryCapacity: Int, expectedCount: Int, advice: IOVAMetadataAdvice?) {
+    init(entryCapacity: Int, expectedCount: Int, _ options: IOVAMetadataOptions) {
         self.entryCapacity = entryCapacity
-        let populated = expectedCount / (LeafNode.capacity - 3) + (expectedCount > 0 ? 4 : 0)
-        let leafCapacity = entryCapacity / (Self.mergeThreshold / 2) + 64
-        let innerCapacity = leafCapacity / (Self.mergeThreshold / 2) + 64
+        let wanted = NodeCounts(entryCapacity: entryCapacity, expectedCount: expectedCount)
         leaves = NodePool(
-            capacity: leafCapacity, stride: LeafNode.byteCount, populated: populated,
-            advice: advice)
+            capacity: wanted.leaves, stride: LeafNode.byteCount, populated: wanted.populatedLeaves,
+            options)
         inners = NodePool(
-            capacity: innerCapacity, stride: InnerNode.byteCount, populated: populated / 16 + 1,
-            advice: advice)
+            capacity: wanted.inners, stride: InnerNode.byteCount, populated: wanted.populatedInners,
+            options)
         path = TreePath()
         sidePath = TreePath()
         root = leaves.take()
@@ -76,6 +70,29 @@ struct IntervalTree: ~Copyable {
         // Last 2^64-1 makes the sentinel's hole start at 0.
         leaf.insert(at: 0, first: 0, last: .max, tag: EntryTag(.sentinel))
         rootMaxima = leaf.maxima()
+    }
+
+    /// The memory for more entries; nil where there is none.
+    func growth(
+        entryCapacity: Int, expectedCount: Int, _ options: IOVAMetadataOptions
+    ) -> TreeGrowth? {
+        let wanted = NodeCounts(entryCapacity: entryCapacity, expectedCount: expectedCount)
+        guard
+            let leaves = leaves.largerBlock(
+                capacity: wanted.leaves, populated: wanted.populatedLeaves, options),
+            let inners = inners.largerBlock(
+                capacity: wanted.inners, populated: wanted.populatedInners, options)
+        else { return nil }
+        return TreeGrowth(
+            leaves: leaves, inners: inners, counts: wanted, entryCapacity: entryCapacity)
+    }
+
+    /// Moves to the memory that `growth` had; links, and so cursors, stay.
+    mutating func grow(_ growth: consuming TreeGrowth) {
+        entryCapacity = growth.entryCapacity
+        let counts = growth.counts
+        leaves.move(to: growth.leaves, capacity: counts.leaves)
+        inners.move(to: growth.inners, capacity: counts.inners)
     }
 
     @inline(__always)
@@ -185,6 +202,33 @@ struct IntervalTree: ~Copyable {
         guard let cursor = next(after: find(first)), self.first(cursor) <= last else { return nil }
         return cursor
     }
+}
+
+/// How many nodes a tree takes.
+///
+/// `entryCapacity` entries fit however they are spread. Only a node below the merge threshold looks
+/// for a neighbour to join, so one of a single entry may stand between full ones that later shrink
+/// to the threshold: 13 entries in two nodes at worst.
+struct NodeCounts {
+    let leaves: Int
+    let inners: Int
+    let populatedLeaves: Int
+    let populatedInners: Int
+
+    init(entryCapacity: Int, expectedCount: Int) {
+        populatedLeaves = expectedCount / (LeafNode.capacity - 3) + (expectedCount > 0 ? 4 : 0)
+        populatedInners = populatedLeaves / 16 + 1
+        leaves = entryCapacity / (IntervalTree.mergeThreshold / 2) + 64
+        inners = leaves / (IntervalTree.mergeThreshold / 2) + 64
+    }
+}
+
+/// Memory for a larger tree, had before anything changes.
+struct TreeGrowth: ~Copyable {
+    let leaves: MetadataBlock
+    let inners: MetadataBlock
+    let counts: NodeCounts
+    let entryCapacity: Int
 }
 
 /// The inner nodes and slots from the root down to a leaf; level 1 is the leaf's parent.

@@ -64,6 +64,9 @@ struct RangeMagazine: ~Copyable {
     /// regions as closely as the tree alone does. The more regions, the less one of them matters.
     private let bypassPeriod: Int
 
+    /// The bytes of the lists, whatever they hold.
+    static var metadataByteCount: Int { RangeClass.count * MemoryLayout<List>.stride }
+
     init(_ limits: IOVAMagazineLimits) {
         unsafe lists = .allocate(capacity: RangeClass.count)
         unsafe lists.initialize(

@@ -26,6 +26,22 @@ extension SharedIOVASpace {
         }
     }
 
+    /// Raises the capacity that was stated at creation; see `IOVASpace.grow`.
+    ///
+    /// Other threads wait while it lasts, those too that would need no lock. What each thread keeps
+    /// for reuse stays with it.
+    ///
+    /// - Complexity: O(n), under the space's lock and with every thread's cache held.
+    public func grow(
+        regionCapacity: Int, reservationCapacity: Int? = nil
+    ) throws(IOVASpaceError) {
+        try lockedAll { (space) throws(IOVASpaceError) in
+            try space.grow(
+                regionCapacity: regionCapacity, reservationCapacity: reservationCapacity)
+            publishSlots(space)
+        }
+    }
+
     /// Makes a range usable.
     public func addUsable(_ range: IOVARange) throws(IOVASpaceError) {
         try drained { (space) throws(IOVASpaceError) in
@@ -55,6 +71,13 @@ extension SharedIOVASpace {
 
     /// The bytes of live regions, saturated at 2^64-1.
     public var usedByteCount: UInt64 { lockedAll { $0.usedByteCount } }
+
+    /// How many regions may exist at once.
+    public var regionCapacity: Int { locked { (space, _) in space.regionCapacity } }
+
+    /// How many pieces of reservations, gaps between usable ranges, cuts through reservations and
+    /// guard gaps may exist at once.
+    public var reservationCapacity: Int { locked { (space, _) in space.reservationCapacity } }
 
     /// The number of live regions.
     public var regionCount: Int { lockedAll { $0.regionCount } }
@@ -122,8 +145,12 @@ extension SharedIOVASpace {
         lockedAll { $0.largestHole(alignment: alignment) }
     }
 
-    /// The bytes that the metadata in use occupies, or once occupied.
-    public var metadataByteCount: Int { lockedAll { $0.metadataByteCount } }
+    /// The bytes that the metadata in use occupies, or once occupied, the threads' caches included.
+    public var metadataByteCount: Int {
+        lockedAll {
+            $0.metadataByteCount + ThreadCaches.byteCount(used: $0.lending.cacheCount)
+        }
+    }
 
     /// What a correct space never shows, in words; nil where all invariants hold.
     ///

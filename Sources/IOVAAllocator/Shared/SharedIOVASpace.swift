@@ -26,18 +26,20 @@ internal import CDatapath
 /// lock; others wait for it only while they hold the space's lock, and who is in a cache without
 /// that lock waits for nothing. So the order is: space, then caches; among caches none is needed.
 /// - Through its gate alone a thread moves slots between in use and its cache: `free` exchanges a
-///   slot's state (generation and link, one atomic word; acquire and release) and so is the only one
-///   of several that free the same handle; `allocate` stores it (release), as nobody else may touch
-///   a cached slot.
+///   slot's state (generation and link, one atomic word; acquire and release) and so is the only
+///   one of several that free the same handle; `allocate` stores it (release), as nobody else may
+///   touch a cached slot.
 /// - A slot in use whose link is 0 is never cached; it changes under the space's lock alone. To
 ///   quarantine a region sets its link to 0, by an exchange.
 /// - How far the slots reach is published (release) before a handle from there is returned, and
 ///   read (acquire) before a slot is looked at.
+/// - Where the slots lie changes only when the space grows, with its lock and every open cache
+///   held: who looks at a slot holds one of these, and asks where they lie only then.
 ///
 /// **Threads.** Up to 256 at once have a cache; others share the space's lock and magazine. Caches
 /// go by thread numbers: what an ended thread has left serves the next thread of its number, and
-/// any thread takes it back as above. A thread's first operation makes its cache ready: 8 KiB of the
-/// 2 MiB of addresses that were taken for all of them at creation.
+/// any thread takes it back as above. A thread's first operation makes its cache ready: 8 KiB of
+/// the 2 MiB of addresses that were taken for all of them at creation.
 ///
 /// System calls: none, except to wait for the space's lock.
 @safe
@@ -45,10 +47,10 @@ public final class SharedIOVASpace: @unchecked Sendable {
     // Safe to send: everything that changes lies behind the locks described above.
     private let core: UnsafeMutablePointer<IOVASpace>
     private let mutex: OpaquePointer
-    /// The published frontier of the slots, on cache lines of its own.
+    /// The published frontier of the slots, and where they lie, on cache lines of their own.
     private let reach: UnsafeMutablePointer<UInt64>
+    private let place: UnsafeMutablePointer<HandleSlots>
     let caches = ThreadCaches()
-    let slots: HandleSlots
     let limits: ThreadCacheLimits
     /// The bytes that a cache may keep; nil for a share of what the space's magazine may.
     private let cacheByteLimit: UInt64?
@@ -56,8 +58,6 @@ public final class SharedIOVASpace: @unchecked Sendable {
 
     /// The unit of all ranges in bytes, a power of two.
     public let granule: UInt64
-    /// How many regions may exist at once.
-    public let regionCapacity: Int
 
     /// How many full caches the slots and entries are enough for. Where threads keep more, a refill
     /// brings single ranges, and the caches are emptied before any allocation is refused.
@@ -89,16 +89,18 @@ public final class SharedIOVASpace: @unchecked Sendable {
             usable, granule, regionCapacity, reservationCapacity, kept, metadata,
             lendable: min(Int(limits.ranges) * Self.fullCaches, 1 << 24))
         self.granule = granule
-        self.regionCapacity = regionCapacity
         granuleShift = space.granuleShift
         cacheByteLimit = cached.byteCount
-        slots = space.handles.slots
+        let slots = space.handles.slots
         unsafe core = .allocate(capacity: 1)
         unsafe core.initialize(to: space)
         unsafe mutex = cdp_mutex_create()
-        unsafe reach = UnsafeMutableRawPointer.allocate(byteCount: 128, alignment: 128)
-            .bindMemory(to: UInt64.self, capacity: 1)
+        let line = UnsafeMutableRawPointer.allocate(byteCount: 128, alignment: 128)
+        unsafe reach = line.bindMemory(to: UInt64.self, capacity: 1)
         unsafe reach.initialize(to: 0)
+        // In bounds: a pointer behind a word.
+        unsafe place = (line + 8).bindMemory(to: HandleSlots.self, capacity: 1)
+        unsafe place.initialize(to: slots)
     }
 
     deinit {
@@ -108,13 +110,24 @@ public final class SharedIOVASpace: @unchecked Sendable {
         unsafe core.deallocate()
     }
 
+    /// The slots, for who holds the space's lock or a cache: they move when the space grows.
+    @inline(__always)
+    var slots: HandleSlots { unsafe place.pointee }
+
+    /// Says where the slots lie, after the space has grown.
+    /// - Precondition: the space's lock and every open cache are held.
+    func publishSlots(_ space: borrowing IOVASpace) {
+        unsafe place.pointee = space.handles.slots
+    }
+
     /// Whether a slot's memory may be looked at.
     @inline(__always)
     func isWithinReach(_ slot: UInt32) -> Bool {
         unsafe UInt64(slot) < cdp_load_acquire(reach)
     }
 
-    /// Runs `body` with the space's lock held and the calling thread's cache entered, if it has one.
+    /// Runs `body` with the space's lock held and the calling thread's cache entered, if it has
+    /// one.
     func locked<R, E: Error>(
         _ body: (inout IOVASpace, ThreadCache?) throws(E) -> R
     ) throws(E) -> R {

@@ -6,7 +6,8 @@ internal import CDatapath
 /// The ranges keep their entries in the tree and their slots, whose links chain those of a size.
 ///
 /// Who may touch what: whoever holds the gate. The thread that has the cache's number tries it and
-/// goes to the space's lock where it is held; anybody else waits for it, with the space's lock held.
+/// goes to the space's lock where it is held; anybody else waits for it, with the space's lock
+/// held.
 @safe
 struct ThreadCache: Equatable {
     struct Header {
@@ -178,6 +179,10 @@ struct ThreadCaches: ~Copyable {
         unsafe lists.deallocate()
     }
 
+    /// The bytes of all gates and headers, and of the lists of so many caches that threads have
+    /// used.
+    static func byteCount(used: Int) -> Int { capacity * headerStride + used * listStride }
+
     /// - Precondition: `number` is below the capacity.
     @inline(__always)
     subscript(number: Int) -> ThreadCache {
@@ -186,8 +191,8 @@ struct ThreadCaches: ~Copyable {
             (lists + number &* Self.listStride).assumingMemoryBound(to: ThreadCache.List.self))
     }
 
-    /// The calling thread's cache, entered; nil where the thread has no number, its cache is closed,
-    /// or somebody else is in it.
+    /// The calling thread's cache, entered; nil where the thread has no number, its cache is
+    /// closed, or somebody else is in it.
     @inline(__always)
     func tryEnterOwn() -> ThreadCache? {
         let number = cdp_thread_index()

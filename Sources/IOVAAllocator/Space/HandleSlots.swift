@@ -34,7 +34,8 @@ struct SlotState: Equatable {
 ///
 /// States are read and written as atomic words: plain loads and stores on x86-64 and arm64. An
 /// address is read and written only by who owns the slot's region or cached range. Indices are not
-/// checked: every caller holds a slot that `HandleTable.take` made, or has checked its bound.
+/// checked: every caller holds a slot that `HandleTable.take` made, or has checked its bound. The
+/// memory is the table's, and moves when the table grows.
 @safe
 struct HandleSlots {
     private struct Slot {
@@ -52,8 +53,6 @@ struct HandleSlots {
     init(_ bytes: UnsafeMutableRawPointer, capacity: Int) {
         unsafe base = bytes.bindMemory(to: Slot.self, capacity: capacity)
     }
-
-    func deallocate() { unsafe UnsafeMutableRawPointer(base).deallocate() }
 
     /// The word of a slot's state: 8 bytes behind its start.
     @inline(__always)

@@ -26,8 +26,10 @@ public struct IOVAHandle: Hashable, Sendable {
 /// `SharedIOVASpace`.
 @safe
 struct HandleTable: ~Copyable {
-    let slots: HandleSlots
-    let capacity: Int
+    private var block: MetadataBlock
+    /// In `block`.
+    private(set) var slots: HandleSlots
+    private(set) var capacity: Int
     /// Slots in use or cached.
     private(set) var count = 0
     /// Slots below this have been taken at least once.
@@ -41,25 +43,55 @@ struct HandleTable: ~Copyable {
     ///   - populated: the slots whose memory is had at once.
     ///   - isShared: whether slots have a home.
     init(
-        capacity wanted: Int, populated: Int, advice: IOVAMetadataAdvice?, isShared: Bool = false
+        capacity wanted: Int, populated: Int, _ options: IOVAMetadataOptions, isShared: Bool = false
     ) {
-        let chunk = isShared ? SlotHomes.chunk : 1
-        let capacity = (wanted + chunk - 1) / chunk * chunk
+        capacity = Self.wholeChunks(wanted, isShared)
         // At least a cache line's alignment, so that no slot lies across two.
         let stride = HandleSlots.stride
-        let bytes = unsafe MetadataBlock.allocate(
+        block = MetadataBlock.make(
             byteCount: max(capacity, 1) * stride, populated: min(populated, capacity) * stride,
-            advice)
-        slots = unsafe HandleSlots(bytes, capacity: max(capacity, 1))
-        self.capacity = capacity
-        homes = isShared ? SlotHomes(capacity: capacity) : nil
+            options)
+        slots = unsafe HandleSlots(block.base, capacity: max(capacity, 1))
+        homes = isShared ? SlotHomes(capacity: capacity, options) : nil
         self.isShared = isShared
     }
 
-    deinit { slots.deallocate() }
+    private static func wholeChunks(_ capacity: Int, _ isShared: Bool) -> Int {
+        let chunk = isShared ? SlotHomes.chunk : 1
+        return (capacity + chunk - 1) / chunk * chunk
+    }
+
+    /// The memory for more slots; nil where there is none.
+    func growth(
+        capacity wanted: Int, populated: Int, _ options: IOVAMetadataOptions
+    ) -> HandleGrowth? {
+        let larger = Self.wholeChunks(wanted, isShared)
+        precondition(larger >= capacity)
+        let stride = HandleSlots.stride
+        guard
+            let slots = MetadataBlock.allocate(
+                byteCount: larger * stride, populated: min(populated, larger) * stride, options)
+        else { return nil }
+        guard isShared else { return HandleGrowth(slots: slots, homes: nil, capacity: larger) }
+        guard let homes = SlotHomes.block(capacity: larger, options) else { return nil }
+        return HandleGrowth(slots: slots, homes: homes, capacity: larger)
+    }
+
+    /// Moves to the memory that `growth` had; the slots' numbers, and so handles, stay.
+    mutating func grow(_ growth: consuming HandleGrowth) {
+        let larger = growth.capacity
+        growth.slots.copy(from: block, byteCount: touchedByteCount)
+        if let homes = growth.homes { self.homes?.move(to: homes, count: Int(frontier)) }
+        slots = unsafe HandleSlots(growth.slots.base, capacity: larger)
+        block = growth.slots
+        capacity = larger
+    }
 
     /// The bytes that slots in use, or once in use, occupy.
     var touchedByteCount: Int { Int(frontier) * HandleSlots.stride }
+
+    /// The bytes that say which thread these belong to.
+    var homesByteCount: Int { isShared ? SlotHomes.byteCount(slots: Int(frontier)) : 0 }
 
     /// A slot in use. The caller has checked the capacity.
     @inline(__always)
@@ -180,4 +212,11 @@ struct HandleTable: ~Copyable {
     mutating func serve(_ home: Int) {
         freeHead = homes?.change(to: home, puttingAway: freeHead) ?? freeHead
     }
+}
+
+/// Memory for a larger handle table, had before anything changes.
+struct HandleGrowth: ~Copyable {
+    let slots: MetadataBlock
+    let homes: MetadataBlock?
+    let capacity: Int
 }

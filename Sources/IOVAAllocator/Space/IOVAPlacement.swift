@@ -23,7 +23,8 @@ public enum IOVASearchOrder: Hashable, Sendable {
     ///
     /// The one order that may look at every hole; see `IOVASpace.allocate`. A free and an
     /// allocation at 100,000 regions, by `vdpa-bench` (W5) on an AMD EPYC: 0.5 microseconds where a
-    /// hole of the size is met early, in a range 80 % full; 58 where all of 50,000 holes are larger.
+    /// hole of the size is met early, in a range 80 % full; 58 where all of 50,000 holes are
+    /// larger.
     case bestFit
 }
 

@@ -51,8 +51,9 @@ extension IOVASpace {
         return largest & mask
     }
 
-    /// The bytes that the metadata in use occupies, or once occupied.
+    /// The bytes that the metadata in use occupies, or once occupied: nodes, slots and lists.
     public var metadataByteCount: Int {
         tree.leaves.touchedByteCount + tree.inners.touchedByteCount + handles.touchedByteCount
+            + handles.homesByteCount + RangeMagazine.metadataByteCount
     }
 }

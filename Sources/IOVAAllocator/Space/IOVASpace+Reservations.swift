@@ -20,8 +20,8 @@ extension IOVASpace {
 
     /// Withdraws one reservation of exactly `range` and `policy`.
     ///
-    /// - Throws: `.noSuchReservation`; `.entriesExhausted` where what other reservations hold of the
-    ///   range is in more pieces than there are entries left for.
+    /// - Throws: `.noSuchReservation`; `.entriesExhausted` where what other reservations hold of
+    ///   the range is in more pieces than there are entries left for.
     public mutating func cancelReservation(
         _ range: IOVARange, fixedPlacement policy: ReservationPolicy
     ) throws(IOVASpaceError) {

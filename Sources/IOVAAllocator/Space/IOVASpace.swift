@@ -3,8 +3,9 @@
 /// An interval tree is the truth about the space; see `IntervalTree`. An allocation fails only
 /// where no hole fits, and any address can be looked up.
 ///
-/// All capacity is taken at creation: a full space is an error, never a growth. The metadata costs
-/// address space at once but memory only as regions come to exist.
+/// The capacity is stated at creation: a full space is an error, and grows only where it is asked
+/// to, by `grow`. The metadata for all of it costs address space at once, and memory too unless
+/// `IOVAMetadataOptions.isPopulated` is off: then only as regions come to exist.
 ///
 /// Who may touch what: one owner at a time; nothing here is thread-safe. `DMADomain` puts it
 /// behind its own lock; `SharedIOVASpace` is one for several threads.
@@ -28,7 +29,7 @@ public struct IOVASpace: ~Copyable {
     public let granule: UInt64
     let granuleShift: UInt64
     /// How many regions may live at once.
-    public let regionCapacity: Int
+    public internal(set) var regionCapacity: Int
     /// Whether the magazine's bytes were stated, or follow the usable bytes.
     let hasByteLimit: Bool
 
@@ -39,6 +40,15 @@ public struct IOVASpace: ~Copyable {
     var guardBytes: UInt64
     /// The guard gaps of all regions, live or quarantined.
     public internal(set) var guardGapCount: Int
+
+    /// How many pieces of reservations, gaps between usable ranges, cuts through reservations and
+    /// guard gaps may exist at once.
+    public internal(set) var reservationCapacity: Int
+    /// How many ranges the magazine and the caches of threads may hold: each keeps its entry and
+    /// its slot.
+    let keptCapacity: Int
+    /// For the blocks of a growth, too.
+    let metadata: IOVAMetadataOptions
 
     /// A space of the given ranges, all free.
     ///
@@ -89,14 +99,15 @@ public struct IOVASpace: ~Copyable {
         granuleShift = UInt64(granule.trailingZeroBitCount)
         self.regionCapacity = regionCapacity
         hasByteLimit = limits.byteCount != nil
-        // A cached range keeps its entry and its slot.
-        let ranges = regionCapacity + limits.ranges + (lendable ?? 0)
+        self.reservationCapacity = reservationCapacity
+        keptCapacity = limits.ranges + (lendable ?? 0)
+        self.metadata = metadata
+        let ranges = regionCapacity + keptCapacity
+        let populated = metadata.isPopulated ? regionCapacity : 0
         tree = IntervalTree(
-            entryCapacity: ranges + reservationCapacity + 2,
-            expectedCount: metadata.isPopulated ? regionCapacity : 0, advice: metadata.advice)
+            entryCapacity: ranges + reservationCapacity + 2, expectedCount: populated, metadata)
         handles = HandleTable(
-            capacity: ranges, populated: metadata.isPopulated ? regionCapacity : 0,
-            advice: metadata.advice, isShared: lendable != nil)
+            capacity: ranges, populated: populated, metadata, isShared: lendable != nil)
         magazine = RangeMagazine(limits)
         lending = Lending(capacity: lendable ?? 0)
         reservations = []
@@ -110,7 +121,7 @@ public struct IOVASpace: ~Copyable {
         insert(.all, EntryTag(.unusable))
     }
 
-    private static func check(
+    static func check(
         _ granule: UInt64, _ regionCapacity: Int, _ reservationCapacity: Int
     ) throws(IOVASpaceError) {
         guard granule.nonzeroBitCount == 1 else { throw .badAlignment(granule) }

@@ -8,7 +8,7 @@ public enum IOVASpaceError: Error, Hashable, Sendable {
     case badCongruence(UInt64, granule: UInt64)
     /// The range with its guard gaps reaches past the ends of the address space.
     case badGuardGaps(IOVAGuardGaps, byteCount: UInt64)
-    /// A capacity that is not positive, or above 2^28.
+    /// A capacity that is not positive, above 2^28, or less than the space has.
     case badCapacity(Int)
     /// A range or address that is not made of whole granules.
     case misaligned(IOVARange, granule: UInt64)
@@ -22,11 +22,13 @@ public enum IOVASpaceError: Error, Hashable, Sendable {
     case alreadyUsable(IOVARange, met: IOVARange)
     /// The range reaches outside the usable ranges.
     case unusable(IOVARange, with: IOVAEntry)
-    /// The capacity that was stated at creation is used up.
+    /// The capacity that was stated at creation, or by `grow`, is used up.
     case capacityExhausted(regionCapacity: Int)
     /// Reservations, ranges over them and guard gaps have used up the tree's entries;
-    /// a larger `reservationCapacity` at creation has room for more.
+    /// a larger `reservationCapacity`, at creation or by `grow`, has room for more.
     case entriesExhausted(entryCapacity: Int)
+    /// The system has no memory for the metadata of a larger space.
+    case noMetadataMemory(regionCapacity: Int)
     /// The handle or address names no live region: freed already, or never handed out.
     case noSuchRegion
     /// No such reservation.
@@ -47,7 +49,7 @@ extension IOVASpaceError: CustomStringConvertible {
             "\(count) bytes with gaps of \(gaps.before) bytes before and \(gaps.behind) behind reach"
                 + " past the address space: ask for smaller gaps, or a place further from its end"
         case .badCapacity(let capacity):
-            "a capacity of \(capacity) is not between 1 and 2^28"
+            "a capacity of \(capacity) is not between 1, or what the space has, and 2^28"
         case .misaligned(let range, let granule):
             "\(range) is not made of whole granules of \(granule) bytes"
         case .noSpace(let count, let alignment, let largest):
@@ -60,10 +62,13 @@ extension IOVASpaceError: CustomStringConvertible {
         case .unusable(let range, let entry):
             "\(range) reaches outside the usable ranges, into \(entry.range)"
         case .capacityExhausted(let capacity):
-            "all \(capacity) regions stated at creation are in use"
+            "all \(capacity) regions of the stated capacity are in use"
         case .entriesExhausted(let capacity):
             "all \(capacity) entries of the tree are in use by regions, reservations and guard"
                 + " gaps"
+        case .noMetadataMemory(let capacity):
+            "the system has no memory for the bookkeeping of \(capacity) regions: grow less, or free"
+                + " memory first"
         case .noSuchRegion:
             "no live region has this handle or address: it was freed, or never handed out"
         case .noSuchReservation(let range):

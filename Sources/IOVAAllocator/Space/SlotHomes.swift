@@ -15,19 +15,36 @@ struct SlotHomes: ~Copyable {
     static var nobody: Int { ThreadCaches.capacity }
 
     private let heads: UnsafeMutablePointer<UInt32>
-    private let homes: UnsafeMutablePointer<UInt16>
+    /// The home of each chunk, a UInt16.
+    private var homes: MetadataBlock
     /// Who takes slots at present.
     private(set) var current = SlotHomes.nobody
 
-    init(capacity: Int) {
+    init(capacity: Int, _ options: IOVAMetadataOptions) {
         unsafe heads = .allocate(capacity: Self.count)
         unsafe heads.initialize(repeating: .max, count: Self.count)
-        unsafe homes = .allocate(capacity: capacity / Self.chunk + 1)
+        homes = MetadataBlock.make(
+            byteCount: Self.homesByteCount(capacity), populated: 0, options)
     }
 
-    deinit {
-        unsafe heads.deallocate()
-        unsafe homes.deallocate()
+    deinit { unsafe heads.deallocate() }
+
+    /// The memory for the homes of so many slots; nil where there is none.
+    static func block(capacity: Int, _ options: IOVAMetadataOptions) -> MetadataBlock? {
+        MetadataBlock.allocate(byteCount: homesByteCount(capacity), populated: 0, options)
+    }
+
+    private static func homesByteCount(_ capacity: Int) -> Int { (capacity / chunk + 1) * 2 }
+
+    /// The bytes of the homes of so many slots, and of the lists.
+    static func byteCount(slots: Int) -> Int {
+        homesByteCount(slots) + count * MemoryLayout<UInt32>.stride
+    }
+
+    /// Moves the homes of the first `count` slots to a larger block.
+    mutating func move(to larger: consuming MetadataBlock, count: Int) {
+        larger.copy(from: homes, byteCount: Self.homesByteCount(count))
+        homes = larger
     }
 
     /// Changes who takes slots: puts that one's list away and answers the other one's.
@@ -41,11 +58,15 @@ struct SlotHomes: ~Copyable {
     /// Makes the chunk that starts at a slot one of the present taker's.
     func claimChunk(startingAt slot: UInt32) {
         // In bounds: the table's slots are below the capacity.
-        unsafe homes[Int(slot) / Self.chunk] = UInt16(current)
+        unsafe homes.base.storeBytes(
+            of: UInt16(current), toByteOffset: Int(slot) / Self.chunk * 2, as: UInt16.self)
     }
 
     /// The home of a slot that was taken before.
-    func home(of slot: UInt32) -> Int { unsafe Int(homes[Int(slot) / Self.chunk]) }
+    func home(of slot: UInt32) -> Int {
+        unsafe Int(
+            homes.base.load(fromByteOffset: Int(slot) / Self.chunk * 2, as: UInt16.self))
+    }
 
     /// Puts a slot on top of a home's list; answers what it links to.
     func put(_ slot: UInt32, in home: Int) -> UInt32 {

@@ -22,7 +22,8 @@ struct CarverKey: Hashable {
 
 extension CarverKey {
     /// What tells the kind of a carved region in one word, where it names no lists: comparing words
-    /// takes no copy of options and no reference count. nil for the others, which take the long way.
+    /// takes no copy of options and no reference count. nil for the others, which take the long
+    /// way.
     var code: UInt64? { CarverKey.code(self.access, pages, node, flags) }
 
     private var flags: UInt64 {

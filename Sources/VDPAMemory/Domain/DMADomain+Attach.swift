@@ -4,10 +4,12 @@ extension DMADomain {
     /// Applies the layout to one more address space: of another device, or of the same one.
     ///
     /// Everything that is mapped is mapped there too, in one batch where the device can, or nothing
-    /// has changed. From then on each change is made in every address space, and undone in all where
-    /// one refuses; `range` is what all devices can address, and the windows of none are chosen.
+    /// has changed. From then on each change is made in every address space, and undone in all
+    /// where one refuses; `range` is what all devices can address, and the windows of none are
+    /// chosen.
     ///
-    /// What waits in quarantine is flushed first, and shared extents that nobody uses are given back.
+    /// What waits in quarantine is flushed first, and shared extents that nobody uses are given
+    /// back.
     ///
     /// - Throws: `addressSpace` where it does not exist or a domain has it; `outsideRange` or
     ///   `overlap` with the first live mapping that does not fit the device; `unsuitableMemory` with

@@ -1,7 +1,7 @@
 internal import HostMemory
 
-// The short way for small regions: where a shared extent has room, nothing is mapped and nothing can
-// have to be undone, so that no transaction is needed.
+// The short way for small regions: where a shared extent has room, nothing is mapped and nothing
+// can have to be undone, so that no transaction is needed.
 
 /// What is asked for, without anything that would be counted by reference.
 struct CarveRequest {

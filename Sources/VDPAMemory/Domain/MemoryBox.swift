@@ -56,9 +56,9 @@ final class MemoryBox: Sendable {
 extension DMADomain {
     /// Memory for a region with a mapping of its own, had before any lock is taken.
     ///
-    /// Where pages are short, what waits in quarantine and what nobody uses is given back first, and
-    /// the memory is asked for once more: also where smaller pages than the first choice were had,
-    /// and what is given back has larger ones.
+    /// Where pages are short, what waits in quarantine and what nobody uses is given back first,
+    /// and the memory is asked for once more: also where smaller pages than the first choice were
+    /// had, and what is given back has larger ones.
     func memory(_ byteCount: Int, _ wanted: AllocationOptions) throws(DMAError) -> MemoryBox {
         func ask() throws(DMAError) -> MemoryBox {
             try MemoryBox.allocate(byteCount, wanted, deviceNode: numaNode, reports: true)

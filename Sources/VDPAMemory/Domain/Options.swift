@@ -2,8 +2,8 @@ internal import HostMemory
 
 /// How a domain behaves.
 public struct DMADomainOptions: Sendable {
-    /// How many regions may live at once. All of the bookkeeping's address space is taken at
-    /// creation, and its memory as regions come to exist.
+    /// How many regions may live at once. The IOVA space's bookkeeping for all of them is taken and
+    /// populated at creation, about 45 bytes a region.
     public var regionCapacity: Int
     /// When freed memory is unmapped.
     public var unmapping: Unmapping
@@ -11,8 +11,8 @@ public struct DMADomainOptions: Sendable {
     public var reserved: [IOVARange]
     /// Part of the device's range to stay inside; nil for all of it.
     public var window: IOVARange?
-    /// Told what happens: mappings made, unmapped, quarantined and flushed, what was short. Called by
-    /// the thread that did it, after it has let go of the domain's lock, so that it may use the
+    /// Told what happens: mappings made, unmapped, quarantined and flushed, what was short. Called
+    /// by the thread that did it, after it has let go of the domain's lock, so that it may use the
     /// domain; several threads may call at once. nil costs nothing.
     public var observer: (@Sendable (DMAEvent) -> Void)?
     /// For debugging: the library's memory that waits in quarantine is filled with a pattern, and
@@ -20,8 +20,8 @@ public struct DMADomainOptions: Sendable {
     /// `observer` and counted (`DMAStatistics.writesAfterFree`). Costs two passes over the memory
     /// under the domain's lock. Use it with `unmapping: .deferred`.
     public var detectsWritesAfterFree = false
-    /// Whether the soft limit on locked memory is raised to the hard one (setrlimit(2), for the whole
-    /// process) when a mapping needs it.
+    /// Whether the soft limit on locked memory is raised to the hard one (setrlimit(2), for the
+    /// whole process) when a mapping needs it.
     public var raisesLockedMemoryLimit = false
     /// Whether nothing is mapped or unmapped while a queue of some device is enabled: a VDUSE daemon
     /// may drop all that it has mapped on every message, under its running queues. Then what needs a
@@ -56,8 +56,8 @@ public struct DMADomainOptions: Sendable {
         /// `maximumAge`, until `flush()`, or until space or a budget runs short; then one batch
         /// unmaps them all.
         ///
-        /// The library has no thread of its own: an age is looked at by the calls that map or unmap.
-        /// For an application that may fall silent, a timer calls `flush(olderThan:)`.
+        /// The library has no thread of its own: an age is looked at by the calls that map or
+        /// unmap. For an application that may fall silent, a timer calls `flush(olderThan:)`.
         case deferred(
             maximumBytes: UInt64, maximumExtents: Int = .max, maximumAge: Duration? = nil)
     }

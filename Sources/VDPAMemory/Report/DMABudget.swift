@@ -62,6 +62,7 @@ public struct DMARequirement: Hashable, Sendable {
     /// limit, or `overlap` or `outsideRange` where the caller chose the address.
     public internal(set) var shortage: DMAError.Code?
     /// Whether the entries suffice by `entriesAtLeast` but not by `entriesAtMost`: the request is
-    /// tried, and it is up to the memory's contiguity whether the kernel takes it. Larger pages help.
+    /// tried, and it is up to the memory's contiguity whether the kernel takes it. Larger pages
+    /// help.
     public internal(set) var mayExceedEntries = false
 }

@@ -3,20 +3,20 @@
 
 #include <stdint.h>
 
-// What only another process can prove. The children are made by fork(2) in a process with threads, so
-// they call nothing but the kernel, and leave by _exit(2).
+// What only another process can prove. The children are made by fork(2) in a process with threads,
+// so they call nothing but the kernel, and leave by _exit(2).
 
 /// A child maps `mappable` bytes of `fd` from `offset` on, shared, and exchanges values with this
-/// process in both directions, in the bytes 0 and `last` of the region: this process writes, the child
-/// answers what it saw plus 1, this process acknowledges.
+/// process in both directions, in the bytes 0 and `last` of the region: this process writes, the
+/// child answers what it saw plus 1, this process acknowledges.
 ///
-/// `memory` is this process's own mapping of the region. Returns 0; a positive errno that the child's
-/// mmap answered; or -1 where a value did not arrive within 20 s.
+/// `memory` is this process's own mapping of the region. Returns 0; a positive errno that the
+/// child's mmap answered; or -1 where a value did not arrive within 20 s.
 int ctest_exchange(int fd, uint64_t offset, uint64_t mappable, uint64_t last,
 		   volatile uint8_t *memory);
 
-/// Whether a child made by fork(2) has a readable byte at `address`: 1 or 0; -errno where that could not
-/// be found out.
+/// Whether a child made by fork(2) has a readable byte at `address`: 1 or 0; -errno where that
+/// could not be found out.
 int ctest_child_reads(const volatile uint8_t *address);
 
 /// A memfd of `byte_count` bytes; -errno where it is refused.

@@ -35,7 +35,7 @@ extension Fuzzer {
             "fixed overlap", "fixed unusable", "free",
             "free by address", "no region there", "stale handle", "quarantine", "release",
             "reserve", "reserve refused", "cancel", "no such reservation", "addUsable",
-            "addUsable refused", "withdraw", "withdraw refused",
+            "addUsable refused", "withdraw", "withdraw refused", "growth", "growth refused",
         ]
     }
 }
@@ -70,12 +70,27 @@ struct FuzzRun {
                     at: fuzzer.address(&probes, model), upTo: fuzzer.address(&probes, model))
                 try model.checkLargestHole(1 << UInt64(probes.below(64)))
                 if stepCount % 16 == 0 { try model.checkHandles() }
+                if probes.chance(oneIn: 48) { try Self.grow(&model, &probes) }
             } catch {
                 throw Mismatch("step \(stepCount), \(operation): \(error)")
             }
             stepCount += 1
         }
         outcomes = model.outcomes
+    }
+
+    /// By a few, so that spaces are still full now and then; at times by less than nothing. Drawn
+    /// from what no operation is drawn from: what an input's bytes mean stays.
+    private static func grow<Oracle: SpaceOracle>(
+        _ model: inout SpaceModel<Oracle>, _ probes: inout SeededGenerator
+    ) throws {
+        let regions = max(model.regionCapacity - 1 + probes.below(4), 1)
+        let pieces = probes.chance(oneIn: 2) ? model.space.reservationCapacity + 1 : nil
+        do {
+            try model.apply(.grow(regionCapacity: regions, reservationCapacity: pieces))
+            try model.check()
+            try model.checkHandles()
+        } catch { throw Mismatch("growing to \(regions): \(error)") }
     }
 }
 

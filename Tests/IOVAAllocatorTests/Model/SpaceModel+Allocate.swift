@@ -66,7 +66,8 @@ extension SpaceModel {
         let whole = UInt128(size) + UInt128(gaps.before) + UInt128(gaps.behind)
         if isBelow || isAbove || whole >= UInt128(1) << 64 {
             count("fixed gaps wrap")
-            // As asked for where the sum wraps, rounded where it is the place that does not hold it.
+            // As asked for where the sum wraps, rounded where it is the place that does not hold
+            // it.
             if case .failure(.badGuardGaps(let named, _)) = result {
                 try require(named == wanted || named == gaps, "\(placed): \(result)")
                 return

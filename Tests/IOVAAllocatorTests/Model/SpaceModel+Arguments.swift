@@ -17,7 +17,7 @@ extension SpaceModel {
                 UInt128(range.raw.lowerBound) % UInt128(granule) == 0
                 && (UInt128(range.raw.upperBound) + 1) % UInt128(granule) == 0
             return isWhole ? nil : .misaligned(range, granule: granule)
-        case .free, .freeAt, .quarantine, .release, .cancel, .flush:
+        case .free, .freeAt, .quarantine, .release, .cancel, .flush, .grow:
             return nil
         }
     }
@@ -49,7 +49,7 @@ extension SpaceModel {
                 try space.addUsable(range)
             case .withdrawUsable(let range):
                 try space.withdrawUsable(range)
-            case .free, .freeAt, .quarantine, .release, .cancel, .flush:
+            case .free, .freeAt, .quarantine, .release, .cancel, .flush, .grow:
                 break
             }
         } catch { seen = error }

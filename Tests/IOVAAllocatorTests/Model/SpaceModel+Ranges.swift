@@ -84,6 +84,28 @@ extension SpaceModel {
         oracle.withdrawUsable(range.raw)
     }
 
+    /// Nothing but the capacities changes; `check` sees that.
+    mutating func grow(_ regionCapacity: Int, _ reservationCapacity: Int?) throws(Mismatch) {
+        let cached = space.cachedByteCount
+        var refusal: IOVASpaceError?
+        do {
+            try space.grow(
+                regionCapacity: regionCapacity, reservationCapacity: reservationCapacity)
+        } catch { refusal = error }
+        if regionCapacity < self.regionCapacity {
+            count("growth refused")
+            try require(
+                refusal == .badCapacity(regionCapacity),
+                "from \(self.regionCapacity) to \(regionCapacity): \(String(describing: refusal))")
+        } else {
+            count("growth")
+            try require(refusal == nil, "no growth: \(String(describing: refusal))")
+            self.regionCapacity = regionCapacity
+        }
+        try require(space.cachedByteCount == cached, "a growth has flushed what was kept")
+        try require(space.regionCapacity == self.regionCapacity, "\(space.regionCapacity) regions")
+    }
+
     /// The first part of a range that is not unusable.
     private func firstUsable(_ range: ClosedRange<UInt64>) -> ClosedRange<UInt64> {
         var first = range.lowerBound

@@ -8,7 +8,7 @@ struct SpaceModel<Oracle: SpaceOracle>: ~Copyable {
     var space: SpaceUnderTest
     var oracle: Oracle
     let granule: UInt64
-    let regionCapacity: Int
+    var regionCapacity: Int
     /// Where entries are scarce, `entriesExhausted` may come at any time (and must change nothing).
     let mayRunOutOfEntries: Bool
     var live: [IOVAAllocation] = []
@@ -72,6 +72,8 @@ struct SpaceModel<Oracle: SpaceOracle>: ~Copyable {
         case .flush:
             space.flushMagazine()
             try require(space.cachedByteCount == 0, "flushed, and \(space.cachedByteCount) cached")
+        case .grow(let regionCapacity, let reservationCapacity):
+            try grow(regionCapacity, reservationCapacity)
         }
     }
 

@@ -14,6 +14,7 @@ enum SpaceOperation {
     case addUsable(IOVARange)
     case withdrawUsable(IOVARange)
     case flush
+    case grow(regionCapacity: Int, reservationCapacity: Int? = nil)
 }
 
 /// Where the space and its model part.

@@ -122,6 +122,20 @@ struct SpaceUnderTest: ~Copyable {
     }
 }
 
+extension SpaceUnderTest {
+    mutating func grow(
+        regionCapacity: Int, reservationCapacity: Int?
+    ) throws(IOVASpaceError) {
+        try change { (space) throws(IOVASpaceError) in
+            try space.grow(
+                regionCapacity: regionCapacity, reservationCapacity: reservationCapacity)
+        } _: { (space) throws(IOVASpaceError) in
+            try space.grow(
+                regionCapacity: regionCapacity, reservationCapacity: reservationCapacity)
+        }
+    }
+}
+
 // What only looks.
 extension SpaceUnderTest {
     /// The space of one owner, where it is one.
@@ -161,6 +175,10 @@ extension SpaceUnderTest {
             { $0.forEachSpan(overlapping: range, body) })
     }
 
+    var regionCapacity: Int { look({ $0.regionCapacity }, { $0.regionCapacity }) }
+    var reservationCapacity: Int {
+        look({ $0.reservationCapacity }, { $0.reservationCapacity })
+    }
     var regionCount: Int { look({ $0.regionCount }, { $0.regionCount }) }
 
     func entry(containing address: IOVA) -> IOVAEntry? {

@@ -31,6 +31,8 @@ final class KernelMachine: ConformanceMachine, Sendable {
         precondition(result == 0, "setrlimit needs root")
     }
 
+    var isAlone: Bool { true }
+
     func pinnedByteCount() -> UInt64 {
         // VmPin counts kB.
         let fields = lines(of: "/proc/self/status").first { $0.hasPrefix("VmPin:") }?.split {

@@ -1,6 +1,7 @@
 // vdpa-conformance: the conformance cases on a kernel device.
 //
-//   vdpa-conformance --device /dev/vhost-vdpa-0 --profile sim [--filter TEXT | --case NAME | --list]
+//   vdpa-conformance --device /dev/vhost-vdpa-0 --profile sim [--filter TEXT | --case NAME |
+//   --list]
 //
 // Runs every case of the profile and asserts that as many ran as there must be; there is no skip.
 // `--list` prints the names, `--case` runs one, for a harness that mends the device between cases.

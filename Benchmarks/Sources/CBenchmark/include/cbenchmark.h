@@ -63,7 +63,8 @@ uint64_t cbench_monotonic_ns(void);
  * again. Returns 0 or -errno. */
 int cbench_pin_thread(unsigned int nth);
 
-/* CLOCK_PROCESS_CPUTIME_ID: what all threads of the process have used of processors, in nanoseconds. */
+/* CLOCK_PROCESS_CPUTIME_ID: what all threads of the process have used of processors, in
+ * nanoseconds. */
 uint64_t cbench_process_ns(void);
 
 /* Gives the heap's free pages back to the kernel. */
@@ -78,8 +79,8 @@ int cbench_unmap(void *mapping, size_t byte_count);
 /* madvise with MADV_POPULATE_WRITE, MADV_HUGEPAGE, MADV_COLLAPSE. Return 0 or -errno. */
 int cbench_populate(void *mapping, size_t byte_count);
 
-/* What `threads` threads, taking `chunk` bytes in turn, make of it: MADV_POPULATE_WRITE of each chunk, and
- * with `collapse` MADV_COLLAPSE after it. Returns 0 or the first -errno. */
+/* What `threads` threads, taking `chunk` bytes in turn, make of it: MADV_POPULATE_WRITE of each
+ * chunk, and with `collapse` MADV_COLLAPSE after it. Returns 0 or the first -errno. */
 int cbench_populate_on(int threads, void *mapping, size_t byte_count, size_t chunk, int collapse);
 int cbench_advise_huge(void *mapping, size_t byte_count);
 int cbench_collapse(void *mapping, size_t byte_count);
