@@ -162,6 +162,7 @@ struct cdp_heap *cdp_heap_create(struct cdp_heap_options options)
 	heap->extents = extents;
 	heap->stride_log2 = stride_log2;
 	heap->granule_log2 = (uint32_t)__builtin_ctzll(granule);
+	heap->serial = (uint64_t)(heap->granule_log2 - 6) << CDP_BLOCK_GRANULE_SHIFT;
 	heap->largest_ask = granules * granule;
 	heap->extent_capacity = options.extent_capacity;
 	heap->low_granules = (options.low_byte_count + granule - 1) / granule;
@@ -185,21 +186,15 @@ static struct cdp_heap_tag *tags_of(const struct cdp_heap *heap, uint32_t number
 	return &heap->tags[(size_t)number << heap->stride_log2];
 }
 
-uint32_t cdp_heap_prepare_extent(struct cdp_heap *heap, uint64_t byte_count, uint32_t from)
+void cdp_heap_prepare_extent(struct cdp_heap *heap, uint32_t number, uint64_t byte_count)
 {
-	uint32_t number = from;
-	while (number < heap->extent_capacity && heap->extents[number].granules)
-		number++;
-	uint64_t granules = byte_count >> heap->granule_log2;
-	if (number >= heap->extent_capacity || !granules || granules > (uint64_t)1 << heap->stride_log2)
-		return CDP_HEAP_NONE;
 	uintptr_t start = (uintptr_t)tags_of(heap, number);
+	uint64_t granules = byte_count >> heap->granule_log2;
 	uintptr_t end = start + granules * sizeof(struct cdp_heap_tag);
 	/* Whole pages around them. Where the kernel cannot (before 5.14, or short of memory), they
 	 * come at first touch. */
 	start &= ~(uintptr_t)4095;
 	(void)madvise((void *)start, end - start, MADV_POPULATE_WRITE);
-	return number;
 }
 
 void cdp_heap_add_extent(struct cdp_heap *heap, uint32_t number, uint64_t address, uint64_t iova,
@@ -222,9 +217,10 @@ void cdp_heap_add_extent(struct cdp_heap *heap, uint32_t number, uint64_t addres
 
 bool cdp_heap_extent_is_free(const struct cdp_heap *heap, uint32_t number)
 {
-	const struct cdp_heap_extent *extent = &heap->extents[number];
-	return number < heap->extent_capacity && extent->granules &&
-	       tags_of(heap, number)->size == extent->granules;
+	if (number >= heap->extent_capacity)
+		return false;
+	uint32_t granules = heap->extents[number].granules;
+	return granules && tags_of(heap, number)->size == granules;
 }
 
 bool cdp_heap_remove_extent(struct cdp_heap *heap, uint32_t number)

@@ -27,7 +27,7 @@ extern "C" {
  * One thread at a time: see cdp_heap_lock. No function here allocates or calls the system, except
  * those under "control plane". */
 
-#define CDP_HEAP_EXTENT_LIMIT 4096u
+#define CDP_HEAP_EXTENT_LIMIT 2048u
 #define CDP_HEAP_GRANULE_LIMIT (1u << 24) /* granules of an extent */
 #define CDP_HEAP_EXACT_BINS 64u
 #define CDP_HEAP_WORDS 6u
@@ -40,14 +40,15 @@ extern "C" {
 struct cdp_block {
 	uint64_t address;
 	uint64_t iova;
-	/* From the low end: 12 bits extent, 24 granules less one, 6 bytes that were not asked for (in
-	 * 64ths of a granule), 22 serial number. */
+	/* From the low end: 11 bits extent, 24 granules less one, 6 bytes that were not asked for (in
+	 * 64ths of a granule), 3 the granule (64 << it), 20 serial number. */
 	uint64_t token;
 };
 
-#define CDP_BLOCK_SIZE_SHIFT 12u
-#define CDP_BLOCK_WASTE_SHIFT 36u
-#define CDP_BLOCK_SERIAL ((uint64_t)1 << 42)
+#define CDP_BLOCK_SIZE_SHIFT 11u
+#define CDP_BLOCK_WASTE_SHIFT 35u
+#define CDP_BLOCK_GRANULE_SHIFT 41u
+#define CDP_BLOCK_SERIAL ((uint64_t)1 << 44)
 
 struct cdp_heap_tag {
 	uint32_t size; /* granules, with CDP_HEAP_LIVE while out; 0 where no block begins */
@@ -75,7 +76,7 @@ struct cdp_heap {
 	uint32_t stride_log2;
 	uint32_t granule_log2;
 	uint64_t largest_ask; /* bytes; larger ones can never be had */
-	uint64_t serial;
+	uint64_t serial; /* as in a token, with the granule below it */
 	uint64_t free_granules;
 	uint64_t low_granules; /* fewer free ones raise the flag */
 	uint64_t live_blocks;
@@ -317,9 +318,12 @@ static inline bool cdp_heap_give(struct cdp_heap *heap, struct cdp_block block)
 	return true;
 }
 
-static inline uint64_t cdp_block_granules(struct cdp_block block)
+/* The bytes that a block has: what was asked for, rounded up to a granule. */
+static inline uint64_t cdp_block_byte_count(struct cdp_block block)
 {
-	return ((block.token >> CDP_BLOCK_SIZE_SHIFT) & (CDP_HEAP_GRANULE_LIMIT - 1)) + 1;
+	uint64_t granules =
+		((block.token >> CDP_BLOCK_SIZE_SHIFT) & (CDP_HEAP_GRANULE_LIMIT - 1)) + 1;
+	return granules << (6 + ((block.token >> CDP_BLOCK_GRANULE_SHIFT) & 7));
 }
 
 /* ---- several threads ---- */
@@ -373,12 +377,12 @@ struct cdp_heap_statistics {
 struct cdp_heap *cdp_heap_create(struct cdp_heap_options options);
 void cdp_heap_destroy(struct cdp_heap *heap);
 
-/* A number that no extent has, or CDP_HEAP_NONE. Its tags are populated, so that no page fault
- * waits in take; nothing else changes. Other threads may use the heap meanwhile. */
-uint32_t cdp_heap_prepare_extent(struct cdp_heap *heap, uint64_t byte_count, uint32_t from);
+/* Populates the tags of an extent that is to come, so that no page fault waits in take. Other
+ * threads may use the heap meanwhile. */
+void cdp_heap_prepare_extent(struct cdp_heap *heap, uint32_t number, uint64_t byte_count);
 
-/* Adds memory under a prepared number, as one free block. Bytes that do not fill a granule are
- * left out. */
+/* Adds memory as one free block, under a number below the capacity that no extent has. Of a granule
+ * at least and no more bytes than an extent may have; an odd rest is left out. */
 void cdp_heap_add_extent(struct cdp_heap *heap, uint32_t number, uint64_t address, uint64_t iova,
 			 uint64_t byte_count);
 bool cdp_heap_extent_is_free(const struct cdp_heap *heap, uint32_t number);
