@@ -26,7 +26,9 @@ struct HeapFuzzRun {
                 extent_byte_count: UInt64(largestGranules) * granule,
                 extent_capacity: UInt32(capacity), low_byte_count: mark, search_limit: limit))
         // Take, give, wrong give, add or remove an extent.
-        weights = [random.pick([40, 60, 90]), random.pick([30, 55, 80]), 5, random.pick([0, 2, 8])]
+        weights = [
+            random.pick([40, 60, 90]), random.pick([30, 55, 80]), 5, random.pick([0, 2, 8]),
+        ]
         largestAsk = random.pick([2, 16, largestGranules, largestGranules, 2 * largestGranules])
         alignedOneIn = random.pick([1, 4, 50])
         for _ in 0..<1 + random.below(capacity) { addExtent() }
@@ -82,7 +84,8 @@ struct HeapFuzzRun {
         default: wrong.token ^= 1 << UInt64(11 + random.below(24))
         }
         // The last extent's own number is no change.
-        if wrong.token != block.token || wrong.address != block.address || wrong.iova != block.iova {
+        if wrong.token != block.token || wrong.address != block.address || wrong.iova != block.iova
+        {
             try model.giveWrongly(wrong)
         }
     }

@@ -73,7 +73,8 @@ final class HeapModel {
         let largest = options.extent_byte_count / granule * granule
         let granules = byteCount == 0 ? 0 : Int(clamping: (byteCount - 1) / granule + 1)
         guard raw.address != 0 else {
-            if byteCount == 0 || byteCount > largest || (alignment > granule && alignment > largest) {
+            if byteCount == 0 || byteCount > largest || (alignment > granule && alignment > largest)
+            {
                 guard !isLow else { throw HeapMismatch("\(what): the flag was raised") }
                 return note("never possible")
             }

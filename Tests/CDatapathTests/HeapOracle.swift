@@ -55,7 +55,9 @@ struct HeapOracle {
         guard let (number, extent) = home else { return "in no extent" }
         let (start, rest) = (address - extent.address).quotientAndRemainder(dividingBy: granule)
         let places = Int(start)..<Int(start) + granules
-        guard rest == 0, iova - extent.iova == address - extent.address else { return "out of step" }
+        guard rest == 0, iova - extent.iova == address - extent.address else {
+            return "out of step"
+        }
         guard places.upperBound <= extent.owners.count else { return "across the extent's end" }
         guard extent.owners[places].allSatisfy({ $0 == 0 }) else { return "over another block" }
         for place in places { extents[number]?.owners[place] = block }
