@@ -95,7 +95,7 @@ private final class SharedHeap: @unchecked Sendable {
                 unsafe cdp_heap_release_tags(heap, 2)
                 hasThird = false
             }
-        } else if random.chance(oneIn: 2) || unsafe cdp_heap_is_low(heap) {
+        } else if random.chance(oneIn: 2) {
             add(2)
             hasThird = true
         }

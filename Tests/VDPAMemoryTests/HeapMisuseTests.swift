@@ -4,8 +4,8 @@ import VDPASimulator
 
 @Suite("A heap takes back only what is out, in release as in debug")
 struct HeapMisuseTests {
-    static func heap(_ world: DomainWorld) throws -> DMAHeap {
-        try DMAHeap(world.domain, options: HeapTests.small(4096))
+    static func heap(_ world: DomainWorld) throws -> TestHeap {
+        try TestHeap(world.domain, options: HeapTests.small(4096))
     }
 
     /// The message of the trap.
@@ -17,7 +17,7 @@ struct HeapMisuseTests {
         let result = await #expect(
             processExitsWith: .failure, observing: [\.standardErrorContent]
         ) {
-            var heap = try HeapMisuseTests.heap(DomainWorld())
+            let heap = try HeapMisuseTests.heap(DomainWorld())
             guard let block = heap.take(byteCount: 100) else { return }
             heap.give(block)
             heap.give(block)
@@ -29,7 +29,7 @@ struct HeapMisuseTests {
         let result = await #expect(
             processExitsWith: .failure, observing: [\.standardErrorContent]
         ) {
-            var heap = try HeapMisuseTests.heap(DomainWorld())
+            let heap = try HeapMisuseTests.heap(DomainWorld())
             guard let block = heap.take(byteCount: 100) else { return }
             heap.give(block)
             guard let next = heap.take(byteCount: 100), next.iova == block.iova else { return }
@@ -43,8 +43,8 @@ struct HeapMisuseTests {
             processExitsWith: .failure, observing: [\.standardErrorContent]
         ) {
             let world = try DomainWorld()
-            var heap = try HeapMisuseTests.heap(world)
-            var other = try HeapMisuseTests.heap(world)
+            let heap = try HeapMisuseTests.heap(world)
+            let other = try HeapMisuseTests.heap(world)
             guard heap.take(byteCount: 100) != nil, let block = other.take(byteCount: 100)
             else { return }
             heap.give(block)
@@ -56,7 +56,7 @@ struct HeapMisuseTests {
         let result = await #expect(
             processExitsWith: .failure, observing: [\.standardErrorContent]
         ) {
-            var heap = try HeapMisuseTests.heap(DomainWorld())
+            let heap = try HeapMisuseTests.heap(DomainWorld())
             guard let block = heap.take(byteCount: 100) else { return }
             heap.give(block)
             try heap.trim(keeping: 0)
@@ -80,7 +80,7 @@ struct HeapMisuseTests {
 
     @Test func `an alignment that is no power of two traps`() async {
         await #expect(processExitsWith: .failure) {
-            var heap = try HeapMisuseTests.heap(DomainWorld())
+            let heap = try HeapMisuseTests.heap(DomainWorld())
             _ = heap.take(byteCount: 100, alignment: 96)
         }
     }

@@ -17,7 +17,7 @@ struct HeapTests {
         #expect(MemoryLayout<DMABlock>.size == 24 && _isPOD(DMABlock.self))
         let world = try DomainWorld()
         for granule in [64, 256, 4096] {
-            var heap = try DMAHeap(
+            let heap = try TestHeap(
                 world.domain, options: Self.small(64 << 10) { $0.granuleByteCount = granule })
             for (asked, got) in [
                 (1, granule), (granule, granule), (granule + 1, 2 * granule), (9000, 0),
@@ -34,7 +34,7 @@ struct HeapTests {
         throws
     {
         let world = try DomainWorld()
-        var heap = try DMAHeap(world.domain, options: Self.small(64 << 10))
+        let heap = try TestHeap(world.domain, options: Self.small(64 << 10))
         for size in [0, -1, .min, (64 << 10) + 1, .max] {
             #expect(heap.take(byteCount: size) == nil, "\(size)")
         }
@@ -54,7 +54,7 @@ struct HeapTests {
     @Test func `every power of two up to the extent aligns address and IOVA alike`() throws {
         let world = try DomainWorld()
         // One page of 2 MiB or 2 MiB-aligned memory would align 2 MiB; 4 KiB pages need not.
-        var heap = try DMAHeap(world.domain, options: Self.small(2 << 20))
+        let heap = try TestHeap(world.domain, options: Self.small(2 << 20))
         var alignment = 1
         while alignment <= 4096 {
             _ = try #require(heap.take(byteCount: 64))
@@ -74,7 +74,7 @@ struct HeapTests {
         var options = Self.small(wanted) { $0.alignment = wanted }
         options.memory.pages = .exactly(.size4KiB)
         do throws(DMAError) {
-            var heap = try DMAHeap(world.domain, options: options)
+            let heap = try TestHeap(world.domain, options: options)
             let block = heap.take(byteCount: wanted, alignment: wanted)
             #expect(block.map { $0.iova.rawValue % UInt64(wanted) } == 0)
         } catch {
@@ -85,7 +85,7 @@ struct HeapTests {
 
     @Test func `a zeroed block reads as zeros, although its place was written to`() throws {
         let world = try DomainWorld()
-        var heap = try DMAHeap(world.domain, options: Self.small(4096))
+        let heap = try TestHeap(world.domain, options: Self.small(4096))
         let first = try #require(heap.take(byteCount: 1000))
         // Safe: the block is this test's.
         unsafe first.bytes.initializeMemory(as: UInt8.self, repeating: 0xee)
@@ -99,7 +99,7 @@ struct HeapTests {
 
     @Test func `a mark raises the flag as soon as fewer bytes are free`() throws {
         let world = try DomainWorld()
-        var heap = try DMAHeap(world.domain, options: Self.small(4096) { $0.lowWaterMark = 1024 })
+        let heap = try TestHeap(world.domain, options: Self.small(4096) { $0.lowWaterMark = 1024 })
         _ = heap.take(byteCount: 3072)
         #expect(!heap.isLow)
         _ = heap.take(byteCount: 64)
@@ -108,7 +108,7 @@ struct HeapTests {
 
     @Test func `statistics tell live, free, largest, waste and fragmentation`() throws {
         let world = try DomainWorld()
-        var heap = try DMAHeap(world.domain, options: Self.small(4096))
+        let heap = try TestHeap(world.domain, options: Self.small(4096))
         let blocks = try (0..<4).map { _ in try #require(heap.take(byteCount: 1000)) }
         var now = heap.statistics
         #expect(now.liveByteCount == 4096 && now.freeByteCount == 0 && now.fragmentation == 0)
@@ -124,7 +124,7 @@ struct HeapTests {
 
     @Test func `the device reaches a block, and faults where an extent was freed`() throws {
         let world = try DomainWorld()
-        var heap = try DMAHeap(world.domain, options: Self.small(64 << 10))
+        let heap = try TestHeap(world.domain, options: Self.small(64 << 10))
         let block = try #require(heap.take(byteCount: 256, alignment: 256, zeroed: true))
         #expect(world.simulator.write([1, 2, 3, 4], at: block.iova))
         #expect(unsafe block.bytes.prefix(5).elementsEqual([1, 2, 3, 4, 0]))

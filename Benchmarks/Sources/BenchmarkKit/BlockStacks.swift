@@ -41,7 +41,7 @@ struct BlockStacks: ~Copyable {
         let element: Element
         // Safe: sizes are 1 to 16, and slots below the count.
         if count > 0 {
-            unsafe element = unsafe places[size &* (trace.fill.count &+ 1) &+ count &- 1]
+            unsafe element = places[size &* (trace.fill.count &+ 1) &+ count &- 1]
             unsafe counts[size] = count &- 1
         } else {
             element = (frontier, frontier, units)

@@ -56,7 +56,7 @@ struct HeapWorkload: ~Copyable {
         if block.iova.rawValue != 0 { heap.give(block) }
         let before = failures
         store(step.pages, in: index)
-        if failures != before { unsafe empty(index) }
+        if failures != before { empty(index) }
     }
 
     @inline(never)

@@ -92,6 +92,9 @@ struct cdp_heap {
 	uint64_t tags_byte_count;
 };
 
+/* What runs per operation stands in the caller's loop, whatever the compiler thinks of its size. */
+#define CDP_HEAP_INLINE static inline __attribute__((always_inline))
+
 /* ---- bins ---- */
 
 static inline uint32_t *cdp_heap_first(const struct cdp_heap *heap)
@@ -190,7 +193,7 @@ static inline struct cdp_block cdp_heap_no_block(void)
 }
 
 /* Hands out the first `granules` of a free block that is in no bin any more. */
-static inline struct cdp_block cdp_heap_cut(struct cdp_heap *heap, uint32_t at, uint32_t granules,
+CDP_HEAP_INLINE struct cdp_block cdp_heap_cut(struct cdp_heap *heap, uint32_t at, uint32_t granules,
 					    uint64_t byte_count)
 {
 	struct cdp_heap_tag *tag = &heap->tags[at];
@@ -239,7 +242,7 @@ static inline uint32_t cdp_heap_granules(const struct cdp_heap *heap, uint64_t b
 
 /* A block of at least so many bytes, aligned to a granule. None for a size of 0 or one larger than
  * an extent may be; where none fits, the flag is raised. */
-static inline struct cdp_block cdp_heap_take(struct cdp_heap *heap, uint64_t byte_count)
+CDP_HEAP_INLINE struct cdp_block cdp_heap_take(struct cdp_heap *heap, uint64_t byte_count)
 {
 	if (__builtin_expect(!cdp_heap_is_askable(heap, byte_count), 0))
 		return cdp_heap_no_block();
@@ -257,7 +260,7 @@ static inline struct cdp_block cdp_heap_take(struct cdp_heap *heap, uint64_t byt
 }
 
 /* The same, with address and IOVA both multiples of `alignment`, a power of two. */
-static inline struct cdp_block cdp_heap_take_aligned(struct cdp_heap *heap, uint64_t byte_count,
+CDP_HEAP_INLINE struct cdp_block cdp_heap_take_aligned(struct cdp_heap *heap, uint64_t byte_count,
 						     uint64_t alignment)
 {
 	if (alignment >> heap->granule_log2 <= 1)
@@ -270,7 +273,7 @@ static inline struct cdp_block cdp_heap_take_aligned(struct cdp_heap *heap, uint
 
 /* Takes a block back and joins it with free neighbours. False, and nothing changed, for a block
  * that is not out: given already, or of another heap. */
-static inline bool cdp_heap_give(struct cdp_heap *heap, struct cdp_block block)
+CDP_HEAP_INLINE bool cdp_heap_give(struct cdp_heap *heap, struct cdp_block block)
 {
 	uint32_t number = (uint32_t)block.token & (CDP_HEAP_EXTENT_LIMIT - 1);
 	uint32_t granules =

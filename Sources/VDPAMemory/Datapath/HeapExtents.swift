@@ -154,15 +154,17 @@ final class HeapExtents: Sendable {
         return owned
     }
 
-    private func install(_ extent: HeapExtent, _ number: Int) {
+    /// - Parameter isNew: whether the heap has grown, so that the flag can go down.
+    private func install(_ extent: HeapExtent, _ number: Int, isNew: Bool = true) {
         let size = UInt64(extent.byteCount)
         unsafe cdp_heap_prepare_extent(heap, UInt32(number), size)
         settle([number]) { _ in .held(extent) }
         unsafe cdp_heap_lock(heap)
+        // Under the lock: a refusal that comes later raises it again.
+        if isNew { unsafe cdp_heap_lower_low(heap) }
         unsafe cdp_heap_add_extent(
             heap, UInt32(number), UInt64(extent.address), extent.iova, size)
         unsafe cdp_heap_unlock(heap)
-        unsafe cdp_heap_lower_low(heap)
     }
 
     private func settle(_ numbers: [Int], _ slot: (Int) -> Slot) {
@@ -179,7 +181,7 @@ final class HeapExtents: Sendable {
         do throws(DMAError) {
             try domain.commit(taken.map { .free($0.extent.id, FreeRight(byOwner: true)) })
         } catch {
-            for (number, extent) in taken { install(extent, number) }
+            for (number, extent) in taken { install(extent, number, isNew: false) }
             throw error
         }
         for (number, _) in taken { unsafe cdp_heap_release_tags(heap, UInt32(number)) }
