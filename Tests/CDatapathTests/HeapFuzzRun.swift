@@ -80,10 +80,10 @@ struct HeapFuzzRun {
         case 1: wrong.iova &+= granule
         case 2: wrong.address &+= 1
         case 3: wrong.token ^= 1 << 60
-        case 4: wrong.token |= 0x7ff
-        default: wrong.token ^= 1 << UInt64(11 + random.below(24))
+        case 4: wrong.token |= 0x3ff_ffff
+        default: wrong.token ^= 1 << UInt64(26 + random.below(24))
         }
-        // The last extent's own number is no change.
+        // The last node's own number is no change.
         if wrong.token != block.token || wrong.address != block.address || wrong.iova != block.iova
         {
             try model.giveWrongly(wrong)

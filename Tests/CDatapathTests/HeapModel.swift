@@ -46,7 +46,6 @@ final class HeapModel {
 
     func addExtent(_ number: Int, address: UInt64, iova: UInt64, granules: Int) {
         let size = UInt64(granules) * options.granule_byte_count
-        unsafe cdp_heap_prepare_extent(heap, UInt32(number), size)
         unsafe cdp_heap_add_extent(heap, UInt32(number), address, iova, size)
         oracle.extents[number] = HeapOracle.Extent(
             address: address, iova: iova, owners: Array(repeating: 0, count: granules))
@@ -59,7 +58,6 @@ final class HeapModel {
             throw HeapMismatch("extent \(number) free: \(isFree), and the heap disagrees")
         }
         if isFree {
-            unsafe cdp_heap_release_tags(heap, UInt32(number))
             oracle.extents[number] = nil
             note("extent removed")
         }
@@ -104,7 +102,7 @@ final class HeapModel {
         {
             throw HeapMismatch("\(what): \(wrong): \(raw)")
         }
-        let waste = (UInt64(granules) * granule - byteCount) / (granule / 64)
+        let waste = UInt64(granules) * granule - byteCount
         live.append(Block(raw: raw, number: number, granules: granules, waste: waste))
         let isBelow = UInt64(oracle.freeGranules) * granule < options.low_byte_count
         guard isLow == isBelow else {
@@ -139,7 +137,7 @@ final class HeapModel {
         }
         let now = unsafe cdp_heap_statistics(heap)
         let granule = options.granule_byte_count
-        let waste = live.reduce(0) { $0 + $1.waste } * (granule / 64)
+        let waste = live.reduce(0) { $0 + $1.waste }
         let size = oracle.extents.values.reduce(0) { $0 + $1.owners.count }
         guard now.free_byte_count == UInt64(oracle.freeGranules) * granule,
             now.byte_count == UInt64(size) * granule, now.wasted_byte_count == waste,

@@ -27,7 +27,6 @@ import Testing
         let expected = [
             "small", "large", "aligned", "refusal", "aligned refusal", "never possible", "low",
             "extent removed", "extent added", "the block was given back already",
-            "the block is of another heap",
             "the block is of another heap, or of an extent that was trimmed",
             "the block was given back already, and its place is another block's now",
         ]

@@ -78,7 +78,6 @@ private final class SharedHeap: @unchecked Sendable {
     private func add(_ number: Int) {
         let address = UInt64(number + 1) << 20
         let size = UInt64(Self.granules) * 64
-        unsafe cdp_heap_prepare_extent(heap, UInt32(number), size)
         unsafe cdp_heap_lock(heap)
         unsafe cdp_heap_add_extent(heap, UInt32(number), address, address, size)
         unsafe cdp_heap_unlock(heap)
@@ -92,7 +91,6 @@ private final class SharedHeap: @unchecked Sendable {
             let isGone = unsafe cdp_heap_remove_extent(heap, 2)
             unsafe cdp_heap_unlock(heap)
             if isGone {
-                unsafe cdp_heap_release_tags(heap, 2)
                 hasThird = false
             }
         } else if random.chance(oneIn: 2) {

@@ -75,9 +75,9 @@ static inline void cdp_heap_link(struct cdp_heap *heap, uint32_t at, uint32_t si
 {
 	uint32_t bin = cdp_heap_bin(size);
 	uint32_t next = cdp_heap_first(heap)[bin];
-	heap->tags[at].u.link.next = next;
+	heap->nodes[at].u.link.next = next;
 	if (next != CDP_HEAP_NONE)
-		heap->tags[next].u.link.prev = at;
+		heap->nodes[next].u.link.prev = at;
 	cdp_heap_first(heap)[bin] = at;
 	heap->words[bin / 64] |= (uint64_t)1 << (bin % 64);
 	heap->summary |= (uint64_t)1 << (bin / 64);
@@ -88,15 +88,15 @@ static inline void cdp_heap_link(struct cdp_heap *heap, uint32_t at, uint32_t si
 static inline void cdp_heap_unlink(struct cdp_heap *heap, uint32_t at, uint32_t size)
 {
 	uint32_t bin = cdp_heap_bin(size);
-	uint32_t next = heap->tags[at].u.link.next;
+	uint32_t next = heap->nodes[at].u.link.next;
 	if (cdp_heap_first(heap)[bin] == at) {
 		cdp_heap_set_first(heap, bin, next);
 		return;
 	}
-	uint32_t prev = heap->tags[at].u.link.prev;
-	heap->tags[prev].u.link.next = next;
+	uint32_t prev = heap->nodes[at].u.link.prev;
+	heap->nodes[prev].u.link.next = next;
 	if (next != CDP_HEAP_NONE)
-		heap->tags[next].u.link.prev = prev;
+		heap->nodes[next].u.link.prev = prev;
 }
 
 /* ---- take and give ---- */
@@ -112,32 +112,63 @@ static inline struct cdp_block cdp_heap_no_block(void)
 	return none;
 }
 
+/* A node for a block; there is one for each granule. */
+CDP_HEAP_INLINE uint32_t cdp_heap_new_node(struct cdp_heap *heap)
+{
+	uint32_t at = heap->spare;
+	if (__builtin_expect(at == CDP_HEAP_NONE, 0))
+		return heap->untouched++;
+	heap->spare = heap->nodes[at].u.link.next;
+	return at;
+}
+
+CDP_HEAP_INLINE void cdp_heap_drop_node(struct cdp_heap *heap, uint32_t at)
+{
+	heap->nodes[at].size = 0;
+	heap->nodes[at].u.link.next = heap->spare;
+	heap->spare = at;
+}
+
+/* Leaves the first `granules` to a block that is in no bin; what is behind them becomes a block of its
+ * own, in no bin either, and is returned. */
+CDP_HEAP_INLINE uint32_t cdp_heap_split(struct cdp_heap *heap, uint32_t at, uint32_t granules)
+{
+	struct cdp_heap_node *node = &heap->nodes[at];
+	uint32_t behind = cdp_heap_new_node(heap);
+	struct cdp_heap_node *rest = &heap->nodes[behind];
+	uint32_t after = node->after;
+	rest->start = node->start + granules;
+	rest->size = node->size - granules;
+	rest->before = at;
+	rest->after = after;
+	rest->extent = node->extent;
+	if (after != CDP_HEAP_NONE)
+		heap->nodes[after].before = behind;
+	node->after = behind;
+	node->size = granules;
+	return behind;
+}
+
 /* Hands out the first `granules` of a free block that is in no bin any more. */
 CDP_HEAP_INLINE struct cdp_block cdp_heap_cut(struct cdp_heap *heap, uint32_t at, uint32_t granules,
 					    uint64_t byte_count)
 {
-	struct cdp_heap_tag *tag = &heap->tags[at];
-	uint32_t number = at >> heap->stride_log2;
-	uint32_t offset = at - (number << heap->stride_log2);
-	const struct cdp_heap_extent *extent = &heap->extents[number];
-	uint32_t size = tag->size;
-	if (size != granules) {
-		tag[granules].size = size - granules;
-		tag[granules].before = granules;
-		if (offset + size != extent->granules)
-			tag[size].before = size - granules;
-		cdp_heap_link(heap, at + granules, size - granules);
+	struct cdp_heap_node *node = &heap->nodes[at];
+	if (node->size != granules) {
+		uint32_t behind = cdp_heap_split(heap, at, granules);
+		cdp_heap_link(heap, behind, heap->nodes[behind].size);
 	}
-	uint32_t log2 = heap->granule_log2;
-	uint64_t waste = (((uint64_t)granules << log2) - byte_count) >> (log2 - 6);
+	const struct cdp_heap_extent *extent = &heap->extents[node->extent];
+	uint64_t offset = (uint64_t)node->start << heap->granule_log2;
+	uint32_t waste = (uint32_t)(((uint64_t)granules << heap->granule_log2) - byte_count);
 	struct cdp_block block;
-	block.address = extent->address + ((uint64_t)offset << log2);
-	block.iova = extent->iova + ((uint64_t)offset << log2);
+	block.address = extent->address + offset;
+	block.iova = extent->iova + offset;
 	heap->serial += CDP_BLOCK_SERIAL;
-	block.token = heap->serial | waste << CDP_BLOCK_WASTE_SHIFT |
-		      (uint64_t)(granules - 1) << CDP_BLOCK_SIZE_SHIFT | number;
-	tag->size = granules | CDP_HEAP_LIVE;
-	tag->u.token = block.token;
+	block.token = heap->serial | (uint64_t)(granules - 1) << CDP_BLOCK_SIZE_SHIFT | at;
+	node->size = granules | CDP_HEAP_LIVE;
+	node->u.token = block.token;
+	node->waste = waste;
 	heap->live_blocks++;
 	heap->waste += waste;
 	heap->free_granules -= granules;
@@ -171,10 +202,10 @@ CDP_HEAP_INLINE struct cdp_block cdp_heap_take(struct cdp_heap *heap, uint64_t b
 	if (__builtin_expect(bin == CDP_HEAP_NONE, 0))
 		return cdp_heap_take_searching(heap, granules, byte_count, 1);
 	uint32_t at = cdp_heap_first(heap)[bin];
-	uint32_t next = heap->tags[at].u.link.next;
+	uint32_t next = heap->nodes[at].u.link.next;
 	/* The next block of the size will be this one: fetched while nothing waits for it. */
 	if (next != CDP_HEAP_NONE)
-		__builtin_prefetch(&heap->tags[next], 1);
+		__builtin_prefetch(&heap->nodes[next], 1);
 	cdp_heap_set_first(heap, bin, next);
 	return cdp_heap_cut(heap, at, granules, byte_count);
 }
@@ -195,48 +226,46 @@ CDP_HEAP_INLINE struct cdp_block cdp_heap_take_aligned(struct cdp_heap *heap, ui
  * that is not out: given already, or of another heap. */
 CDP_HEAP_INLINE bool cdp_heap_give(struct cdp_heap *heap, struct cdp_block block)
 {
-	uint32_t number = (uint32_t)block.token & (CDP_HEAP_EXTENT_LIMIT - 1);
-	uint32_t granules =
-		((uint32_t)(block.token >> CDP_BLOCK_SIZE_SHIFT) & (CDP_HEAP_GRANULE_LIMIT - 1)) + 1;
-	if (__builtin_expect(number >= heap->extent_capacity, 0))
+	uint32_t at = (uint32_t)block.token & (CDP_HEAP_NODE_LIMIT - 1);
+	if (__builtin_expect(at >= heap->untouched, 0))
 		return false;
-	const struct cdp_heap_extent *extent = &heap->extents[number];
-	uint64_t bytes = block.address - extent->address;
-	uint64_t offset = bytes >> heap->granule_log2;
-	if (__builtin_expect(offset >= extent->granules, 0))
+	struct cdp_heap_node *node = &heap->nodes[at];
+	if (__builtin_expect(!(node->size & CDP_HEAP_LIVE) || node->u.token != block.token, 0))
 		return false;
-	uint32_t at = (number << heap->stride_log2) + (uint32_t)offset;
-	struct cdp_heap_tag *tag = &heap->tags[at];
-	if (__builtin_expect(tag->size != (granules | CDP_HEAP_LIVE) ||
-				     tag->u.token != block.token ||
-				     bytes != offset << heap->granule_log2 ||
-				     block.iova - extent->iova != bytes,
+	const struct cdp_heap_extent *extent = &heap->extents[node->extent];
+	uint64_t offset = (uint64_t)node->start << heap->granule_log2;
+	if (__builtin_expect(block.address != extent->address + offset ||
+				     block.iova != extent->iova + offset,
 			     0))
 		return false;
 
+	uint32_t size = node->size & ~CDP_HEAP_LIVE;
 	heap->live_blocks--;
-	heap->waste -= (block.token >> CDP_BLOCK_WASTE_SHIFT) & 63;
-	heap->free_granules += granules;
-	uint32_t size = granules;
-	uint32_t end = (uint32_t)offset + granules;
-	if (end != extent->granules && !(tag[granules].size & CDP_HEAP_LIVE)) {
-		uint32_t after = tag[granules].size;
-		cdp_heap_unlink(heap, at + granules, after);
-		tag[granules].size = 0;
-		size += after;
-		end += after;
+	heap->waste -= node->waste;
+	heap->free_granules += size;
+	uint32_t after = node->after;
+	uint32_t before = node->before;
+	if (after != CDP_HEAP_NONE && !(heap->nodes[after].size & CDP_HEAP_LIVE)) {
+		uint32_t joined = after;
+		cdp_heap_unlink(heap, joined, heap->nodes[joined].size);
+		size += heap->nodes[joined].size;
+		after = heap->nodes[joined].after;
+		node->after = after;
+		if (after != CDP_HEAP_NONE)
+			heap->nodes[after].before = at;
+		cdp_heap_drop_node(heap, joined);
 	}
-	uint32_t before = tag->before;
-	if (before && !((tag - before)->size & CDP_HEAP_LIVE)) {
-		cdp_heap_unlink(heap, at - before, before);
-		tag->size = 0;
-		size += before;
-		at -= before;
-		tag -= before;
+	/* The node in front stays: an extent's first node is the same for ever. */
+	if (before != CDP_HEAP_NONE && !(heap->nodes[before].size & CDP_HEAP_LIVE)) {
+		cdp_heap_unlink(heap, before, heap->nodes[before].size);
+		size += heap->nodes[before].size;
+		heap->nodes[before].after = after;
+		if (after != CDP_HEAP_NONE)
+			heap->nodes[after].before = before;
+		cdp_heap_drop_node(heap, at);
+		at = before;
 	}
-	tag->size = size;
-	if (end != extent->granules)
-		tag[size].before = size;
+	heap->nodes[at].size = size;
 	cdp_heap_link(heap, at, size);
 	return true;
 }

@@ -9,8 +9,8 @@ public import CDatapath
 /// The heap owns extents: mapped memory that is its own. `take` never maps; where nothing fits it
 /// answers nil and raises `isLow`. `grow` and `trim` map and unmap: they belong to the control plane.
 ///
-/// The bookkeeping lies outside the blocks (16 bytes for each granule), so that a device which
-/// writes past its block cannot corrupt it. Free neighbours are joined at once.
+/// The bookkeeping lies outside the blocks (32 bytes for each), so that a device which writes past
+/// its block cannot corrupt it. Free neighbours are joined at once.
 @safe
 public struct DMAHeap: ~Copyable, Sendable {
     /// How a heap grows and what its blocks are made of.
@@ -82,7 +82,7 @@ public struct DMAHeap: ~Copyable, Sendable {
     ///
     /// - Precondition: the block is of this heap, and out: checked in release, too. A block that was
     ///   given already escapes only if its very place is out again with a serial number that has
-    ///   come round, once in 2^20 takes.
+    ///   come round, once in 2^11 takes.
     /// - Complexity: O(1). No lock, no allocation, no system call.
     @inlinable
     public mutating func give(_ block: DMABlock) {
@@ -115,8 +115,7 @@ public struct DMAHeap: ~Copyable, Sendable {
     ///
     /// - Throws: `heapCapacity`; `invalidArgument` below 0; `noSpace` where extents could not be
     ///   had aligned; what `DMADomain.allocate` throws. Nothing has changed then.
-    /// - Complexity: that of the domain's allocation; system calls: its, and madvise for the
-    ///   bookkeeping.
+    /// - Complexity: that of the domain's allocation, and its system calls.
     public mutating func grow(byteCount: Int) throws(DMAError) {
         try extents.grow(byteCount: byteCount)
     }

@@ -4,14 +4,14 @@ public struct DMAHeapOptions: Sendable {
     /// have; no block is larger. 4 KiB to 2^24 granules (1 GiB with granules of 64 bytes), rounded
     /// up to 4 KiB.
     public var extentByteCount: Int
-    /// The most extents at once, 1 to 2048. Address space for bookkeeping is reserved for all of
-    /// them: 16 bytes for each granule; memory follows as extents come.
+    /// The most extents at once, 1 to 2048, with 2^26 granules together (4 GiB with granules of 64
+    /// bytes). Address space for bookkeeping is reserved for all of them, 32 bytes for each granule;
+    /// memory is used for as many blocks, free or out, as there were at once.
     public var extentCapacity: Int
     /// What the heap starts with; 0 for nothing. Rounded up to whole extents.
     public var initialByteCount: Int
-    /// Block sizes are multiples of this: a power of two from 64 to 4096. Each granule costs 16
-    /// bytes of bookkeeping, a quarter of a heap with granules of 64 bytes and 1/64 with 1024:
-    /// larger ones are cheaper where all blocks are large.
+    /// Block sizes are multiples of this: a power of two from 64 to 4096. Larger ones leave fewer
+    /// fragments where all blocks are large, and allow larger extents.
     public var granuleByteCount: Int
     /// With fewer free bytes than this, `isLow` is raised. 0: by a refusal alone.
     public var lowWaterMark: Int

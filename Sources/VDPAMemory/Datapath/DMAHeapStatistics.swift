@@ -8,8 +8,7 @@ public struct DMAHeapStatistics: Hashable, Sendable {
     public let freeByteCount: Int
     /// The largest block that can be taken now.
     public let largestFreeByteCount: Int
-    /// In blocks, and asked for by nobody: sizes are rounded up to granules. Each block's part is
-    /// rounded down to 1/64 of a granule: exact with granules of 64 bytes.
+    /// In blocks, and asked for by nobody: sizes are rounded up to granules.
     public let wastedByteCount: Int
     /// Blocks taken and not given back.
     public let blocks: Int

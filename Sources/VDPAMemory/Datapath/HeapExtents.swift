@@ -43,7 +43,7 @@ final class HeapExtents: Sendable {
             + "bytes in granules of \(options.granuleByteCount)"
         guard errno == ENOMEM else {
             return DMAError(
-                .invalidArgument, what + " has 2^32 granules or more.",
+                .invalidArgument, what + " has more than 2^26 granules.",
                 remedy: "Use fewer extents or larger granules.")
         }
         return DMAError(
@@ -157,7 +157,6 @@ final class HeapExtents: Sendable {
     /// - Parameter isNew: whether the heap has grown, so that the flag can go down.
     private func install(_ extent: HeapExtent, _ number: Int, isNew: Bool = true) {
         let size = UInt64(extent.byteCount)
-        unsafe cdp_heap_prepare_extent(heap, UInt32(number), size)
         settle([number]) { _ in .held(extent) }
         unsafe cdp_heap_lock(heap)
         // Under the lock: a refusal that comes later raises it again.
@@ -184,7 +183,6 @@ final class HeapExtents: Sendable {
             for (number, extent) in taken { install(extent, number, isNew: false) }
             throw error
         }
-        for (number, _) in taken { unsafe cdp_heap_release_tags(heap, UInt32(number)) }
         settle(taken.map(\.number)) { _ in .empty }
         return taken.count
     }
