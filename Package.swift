@@ -40,7 +40,8 @@ let package = Package(
 
         // What applications import: device, domain, region, pool.
         .target(
-            name: "VDPAMemory", dependencies: ["IOVAAllocator", "HostMemory", "VhostVDPA"],
+            name: "VDPAMemory",
+            dependencies: ["CDatapath", "IOVAAllocator", "HostMemory", "VhostVDPA"],
             swiftSettings: strict),
 
         // A device with the kernel's semantics and no hardware.
@@ -63,6 +64,9 @@ let package = Package(
         .executableTarget(
             name: "vdpa-conformance", dependencies: ["Conformance", "VDPAMemory", "VhostVDPA"],
             path: "Tests/KernelVM/Runner", swiftSettings: strict),
+        .testTarget(
+            name: "CDatapathTests", dependencies: ["CDatapath", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "IOVAAllocatorTests",
             dependencies: ["IOVAAllocator", "CDatapath", "TestSupport"], swiftSettings: strict),

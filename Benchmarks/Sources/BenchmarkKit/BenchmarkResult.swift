@@ -1,6 +1,6 @@
 /// One row of results. The JSON names stay; a figure that a case does not have is `null`.
 public struct BenchmarkResult: Sendable {
-    /// `allocator`, `map`, `memory`, or `reference` for what runs beside them.
+    /// `allocator`, `heap`, `map`, `memory`, or `reference` for what runs beside them.
     public var suite: String
     public var caseName: String
     /// Regions or slots; bytes for population.

@@ -62,6 +62,27 @@ extension Table {
             ])
     }
 
+    public static var heap: Table {
+        Table(
+            title: [
+                "heap: nanoseconds per give + take of a block of 64 to 1024 bytes, 80 % of the bytes"
+                    + " live",
+                "stacks: the same loop on an array of blocks for each size; ref: the chase beside it",
+            ],
+            columns: [
+                name(width: 12), count("n", width: 8),
+                figure("median") { $0.medianNs }, figure("mean") { $0.meanNs },
+                figure("worst") { $0.worstMedianNs },
+                figure("p50", width: 7, decimals: 0) { $0.percentiles?.p50 },
+                figure("p99", width: 7, decimals: 0) { $0.percentiles?.p99 },
+                figure("p99.9", width: 7, decimals: 0) { $0.percentiles?.p999 },
+                figure("max", width: 9, decimals: 0) { $0.percentiles?.max },
+                figure("failures", decimals: 0) { Double($0.failures) },
+                figure("ref") { $0.referenceNs },
+                figure("x ref", width: 7, decimals: 2) { $0.ratio },
+            ])
+    }
+
     public static var memory: Table {
         Table(
             title: [

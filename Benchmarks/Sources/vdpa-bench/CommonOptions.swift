@@ -96,6 +96,14 @@ struct CostSizes: ParsableArguments {
     var extents: Int?
 }
 
+/// Sizes of the suite `heap`.
+struct HeapSizes: ParsableArguments {
+    @Option(
+        name: .customLong("blocks"), parsing: .upToNextOption,
+        help: "Live blocks (default 1000 100000; with --quick 1000).")
+    var slotCounts: [Int] = []
+}
+
 /// Sizes of the suite `map`.
 struct MapSizes: ParsableArguments {
     @Option(help: "Regions of 4 KiB mapped per way (default 1000; with --quick 200).")

@@ -93,6 +93,17 @@ final class Session {
         try CostSuite.run(options, clock: clock, report: open(.cost))
     }
 
+    func runHeap(_ sizes: HeapSizes) throws {
+        var options = AllocatorOptions()
+        if common.quick { options.makeQuick() }
+        options.slotCounts = common.quick ? [1_000] : HeapSuite.slotCounts
+        options.seed = common.seed
+        if let repetitions = common.repetitions { options.repetitions = repetitions }
+        if !sizes.slotCounts.isEmpty { options.slotCounts = sizes.slotCounts }
+        try HeapSuite.run(
+            options, devicePath: common.device, clock: clock, report: open(.heap))
+    }
+
     func finish() throws {
         guard let path = common.json else { return }
         try report.write(to: path)

@@ -8,7 +8,7 @@ struct VDPABench: ParsableCommand {
         abstract: "Measures the IOVA allocator, mapping, and backing memory.",
         subcommands: [
             AllocatorCommand.self, MapCommand.self, CostCommand.self, MemoryCommand.self,
-            AllCommand.self,
+            HeapCommand.self, AllCommand.self,
         ],
         defaultSubcommand: AllCommand.self)
 }
@@ -74,6 +74,21 @@ struct MemoryCommand: ParsableCommand {
     }
 }
 
+struct HeapCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "heap",
+        abstract: "Blocks of 64 to 1024 bytes given back and taken from a heap that is 80 % full.")
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var sizes: HeapSizes
+
+    func run() throws {
+        let session = try Session(common)
+        try session.runHeap(sizes)
+        try session.finish()
+    }
+}
+
 struct AllCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "all", abstract: "Every suite, one after the other.")
@@ -82,6 +97,7 @@ struct AllCommand: ParsableCommand {
     @OptionGroup var allocator: AllocatorSizes
     @OptionGroup var map: MapSizes
     @OptionGroup var cost: CostSizes
+    @OptionGroup var heap: HeapSizes
     @OptionGroup var memory: MemorySizes
 
     func run() throws {
@@ -89,6 +105,7 @@ struct AllCommand: ParsableCommand {
         try session.runAllocator(allocator, cases: AllocatorCase.standard)
         try session.runMap(map)
         try session.runCost(cost)
+        try session.runHeap(heap)
         try session.runMemory(memory)
         try session.finish()
     }

@@ -15,7 +15,7 @@ public struct DMARegion: ~Copyable, Sendable {
     public let access: DMAAccess
     private let addressBits: UInt
     /// Kept here as well, so that a `close()` of the domain unmaps it from the device alone.
-    private let memory: MemoryBox?
+    let memory: MemoryBox?
     /// nil once the region has been freed or given up.
     private(set) var domain: DMADomain?
 
@@ -86,6 +86,12 @@ public struct DMARegion: ~Copyable, Sendable {
     public consuming func free(force: Bool = false) throws(DMAError) {
         guard let domain = domain.take() else { return }
         try domain.freeOrAbandon(id, force: force)
+    }
+
+    /// Ends the life of this owner, and leaves the ownership to the caller.
+    consuming func handOver() -> RegionID {
+        domain = nil
+        return id
     }
 
     /// Ends the ownership without freeing: the region lives on under its ID.
