@@ -1,6 +1,6 @@
 # Thin on purpose: each target is a script in Scripts/, which says what it does.
 .DEFAULT_GOAL := help
-.PHONY: help build bench bench-peers test test-unit test-tsan test-vm soak fuzz lint format \
+.PHONY: help build bench bench-peers doctor test test-unit test-tsan test-vm soak fuzz lint format \
 	clean
 
 help:
@@ -9,6 +9,7 @@ help:
 	@echo "                DEVICE=/dev/vhost-vdpa-0; ARGS='map --json results.json' passes arguments"
 	@echo 'make bench-peers'
 	@echo '                the same workloads on best-fit allocators over ordered maps, in turns'
+	@echo "make doctor     build vdpa-doctor and ask it whether this machine is ready; ARGS='--open --json'"
 	@echo 'make test       every test: test-unit, test-tsan, test-vm; ends with the counts'
 	@echo 'make test-unit  tests that need no VM'
 	@echo 'make test-tsan  what threads do at once, under ThreadSanitizer'
@@ -28,6 +29,9 @@ bench:
 
 bench-peers:
 	@Scripts/bench-peers $(ARGS)
+
+doctor:
+	@Scripts/doctor $(ARGS)
 
 test:
 	@Scripts/test
@@ -54,4 +58,4 @@ format:
 	@git ls-files --cached --others --exclude-standard '*.swift' | xargs swift format --in-place
 
 clean:
-	rm -rf .build .build-* Benchmarks/.build Tests/Consumer/.build
+	rm -rf .build .build-* Benchmarks/.build Tools/.build Tests/Consumer/.build

@@ -32,6 +32,13 @@ struct DeviceExamination {
                     remedy: "Mount sysfs where this runs: node, windows and limits stay unknown."))
             return findings + [permissions(status)] + [machine.holder(of: path)]
         }
+        guard folder.split(separator: "/").last?.hasPrefix("vhost-vdpa-") == true else {
+            return [
+                .failure(
+                    .device, "\(path) (\(numbers)) is no vhost-vdpa device: it is \(folder).",
+                    remedy: "Name a device file such as \(machine.devices)/vhost-vdpa-0.")
+            ]
+        }
         let facts = topology.facts(ofCharacterDevice: status.major, status.minor)
         findings.append(.ok(.device, "\(path) (\(numbers))"))
         findings.append(permissions(status))

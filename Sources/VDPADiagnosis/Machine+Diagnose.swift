@@ -18,8 +18,11 @@ extension Machine {
         }
         return paths.map { path in
             let findings = DeviceExamination(machine: self, path: path).findings
+            // What may be something else altogether is not opened.
+            let isDevice = findings.contains { $0.topic == Topic.permissions.rawValue }
             return Diagnosis(
-                device: path, findings: shared + findings + (opening ? openFindings(path) : []))
+                device: path,
+                findings: shared + findings + (opening && isDevice ? openFindings(path) : []))
         }
     }
 

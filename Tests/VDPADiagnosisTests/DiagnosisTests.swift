@@ -72,6 +72,9 @@ struct Ailment: Sendable, CustomTestStringConvertible {
                 "no character device", "device", .failure, "no character device", "vhost-vdpa-0",
                 { $0.isCharacterDevice = false }),
             Ailment(
+                "another device", "device", .failure, "is no vhost-vdpa device", "vhost-vdpa-0",
+                { $0.isSomethingElse = true }),
+            Ailment(
                 "not in sysfs", "device", .warning, "sysfs does not know", "Mount sysfs",
                 { $0.isKnownToSysfs = false }),
         ] + more
@@ -206,6 +209,13 @@ struct DiagnosisTests {
         let diagnosis = try #require(diagnoses(MachineSetup(), simulator).first)
         #expect(diagnosis.isReady && diagnosis.findings.allSatisfy { $0.topic != "open" })
         #expect(holder.addressSpaceCount == 2)
+    }
+
+    @Test func `what is no vhost-vdpa device is not opened`() throws {
+        var setup = MachineSetup()
+        setup.isSomethingElse = true
+        let diagnosis = try #require(diagnoses(setup, opening: true).first)
+        #expect(diagnosis.findings.allSatisfy { $0.topic != "open" } && !diagnosis.isReady)
     }
 
     @Test func `a device that somebody has open is told from the answer to open`() throws {

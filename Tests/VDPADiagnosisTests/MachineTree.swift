@@ -20,6 +20,8 @@ struct MachineSetup: Sendable {
     /// Devices in the IOMMU group; 0 for no group.
     var groupMembers = 1
     var isKnownToSysfs = true
+    /// Whether the character device is something else, whatever it is called.
+    var isSomethingElse = false
     var isCharacterDevice = true
     var isAllowed = true
     var entryLimit: Int? = 2048
@@ -115,7 +117,8 @@ struct MachineTree {
             try tree.write(
                 "sys/module/vdpa_sim/parameters/use_va", setup.usesVirtualAddresses + "\n")
         }
-        let device = "\(parent)/vdpa\(number)/vhost-vdpa-\(number)"
+        let name = setup.isSomethingElse ? "tape" : "vhost-vdpa"
+        let device = "\(parent)/vdpa\(number)/\(name)-\(number)"
         try tree.makeFolder(device)
         try tree.link("sys/dev/char/508:\(number)", to: device)
         guard setup.groupMembers > 0, setup.parent == .function else { return }
