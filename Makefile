@@ -1,7 +1,7 @@
 # Thin on purpose: each target is a script in Scripts/, which says what it does.
 .DEFAULT_GOAL := help
-.PHONY: help build bench bench-peers test test-unit test-release test-tsan test-vm soak fuzz lint format \
-	clean
+.PHONY: help build bench bench-peers doctor test test-unit test-release test-tsan test-c test-vm \
+	soak fuzz lint format install deb docs clean
 
 help:
 	@echo 'make build      build the libraries (debug)'
@@ -9,6 +9,7 @@ help:
 	@echo "                DEVICE=/dev/vhost-vdpa-0; ARGS='map --json results.json' passes arguments"
 	@echo 'make bench-peers'
 	@echo '                the same workloads on best-fit allocators over ordered maps, in turns'
+	@echo "make doctor     build vdpa-doctor and ask it whether this machine is ready; ARGS='--open --json'"
 	@echo 'make test       every test: unit, release, tsan, vm; ends with the counts'
 	@echo 'make test-unit  tests that need no VM'
 	@echo 'make test-release'
@@ -30,6 +31,9 @@ bench:
 
 bench-peers:
 	@Scripts/bench-peers $(ARGS)
+
+doctor:
+	@Scripts/doctor $(ARGS)
 
 test:
 	@Scripts/test
@@ -59,4 +63,4 @@ format:
 	@git ls-files --cached --others --exclude-standard '*.swift' | xargs swift format --in-place
 
 clean:
-	rm -rf .build .build-* Benchmarks/.build Tests/Consumer/.build
+	rm -rf .build .build-* Benchmarks/.build Tools/.build Tests/Consumer/.build

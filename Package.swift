@@ -18,6 +18,7 @@ let package = Package(
         .library(name: "IOVAAllocator", targets: ["IOVAAllocator"]),
         .library(name: "VDPAMemory", targets: ["VDPAMemory"]),
         .library(name: "VDPASimulator", targets: ["VDPASimulator"]),
+        .library(name: "VDPADiagnosis", targets: ["VDPADiagnosis"]),
     ],
     targets: [
         // Edges to C: the kernel's structures and request numbers, and libnuma.
@@ -42,6 +43,12 @@ let package = Package(
         .target(
             name: "VDPAMemory",
             dependencies: ["CDatapath", "IOVAAllocator", "HostMemory", "VhostVDPA"],
+            swiftSettings: strict),
+
+        // Whether a machine is ready, and what a layout asks of it: what `vdpa-doctor` prints (its
+        // command line, which needs another package, is in Tools).
+        .target(
+            name: "VDPADiagnosis", dependencies: ["IOVAAllocator", "HostMemory", "VDPAMemory"],
             swiftSettings: strict),
 
         // A device with the kernel's semantics and no hardware.
@@ -89,6 +96,12 @@ let package = Package(
             dependencies: [
                 "VDPAMemory", "VDPASimulator", "VhostVDPA", "HostMemory", "IOVAAllocator",
                 "TestSupport", "CTestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "VDPADiagnosisTests",
+            dependencies: [
+                "VDPADiagnosis", "VDPAMemory", "VDPASimulator", "HostMemory", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

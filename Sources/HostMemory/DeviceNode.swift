@@ -49,7 +49,7 @@ extension HostTopology {
     }
 
     /// realpath(3): sysfs names devices by symbolic links.
-    func resolve(_ path: String) -> String? {
+    package func resolve(_ path: String) -> String? {
         // Safe: with no buffer given, realpath allocates what it returns, and it is freed here
         // after it was copied.
         guard let resolved = unsafe realpath(path, nil) else { return nil }

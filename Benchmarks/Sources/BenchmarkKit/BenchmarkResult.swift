@@ -70,6 +70,7 @@ extension BenchmarkResult: Encodable {
         case p99 = "p99_ns"
         case p999 = "p999_ns"
         case max = "max_ns"
+        case curve = "curve_ns"
         case worstMedianNs = "worst_median_ns"
         case spanOverLive = "span_over_live"
         case residentBytesPerRegion = "resident_bytes_per_region"
@@ -95,6 +96,7 @@ extension BenchmarkResult: Encodable {
         try row.encode(percentiles?.p99, forKey: .p99)
         try row.encode(percentiles?.p999, forKey: .p999)
         try row.encode(percentiles?.max, forKey: .max)
+        try row.encode(percentiles?.curve, forKey: .curve)
         try row.encode(failures, forKey: .failures)
         try row.encode(messages, forKey: .messages)
         // Text, because a JSON number holds 53 bits in many readers.

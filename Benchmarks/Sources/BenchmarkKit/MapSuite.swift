@@ -3,11 +3,13 @@ public struct MapOptions: Sendable {
     public var devicePath: String?
     /// Regions of 4 KiB. 1000 stay below the usual 8 MiB of lockable memory and 2048 entries.
     public var regions = 1_000
+    /// Sizes of batches, to see what a batch saves; those above `regions` are left out.
+    public var batchSizes = [1, 4, 16, 64, 256]
     public var repetitions = 5
 
     public init() {}
 
-    public mutating func makeQuick() { (regions, repetitions) = (200, 1) }
+    public mutating func makeQuick() { (regions, batchSizes, repetitions) = (200, [1, 16], 1) }
 }
 
 /// The suite `map`: what a region of 4 KiB costs, in time and in messages to the device.
@@ -17,6 +19,7 @@ public struct MapOptions: Sendable {
 /// - `coalesced`: adjacent pages in one batch, allowed to share a mapping.
 /// - `extents`: the domain's own memory in one batch, carved from shared extents; this one
 ///   contains the population of that memory.
+/// - `batch-of`: as `batch`, in batches of other sizes.
 public enum MapSuite {
     public static func run(
         _ options: MapOptions, clock: TickClock, report: (BenchmarkResult) -> Void
@@ -26,28 +29,34 @@ public enum MapSuite {
         }
         let memory = try PopulatedMemory(
             byteCount: 2 * options.regions * PageKind.size4KiB.pageBytes)
-        for way in MappingWay.allCases {
+        func measure(
+            _ way: MappingWay, _ name: String, _ regions: Int
+        ) throws(BenchmarkError) {
             var runs: [MappingRun] = []
             for _ in 0..<options.repetitions {
                 let domain = try DeviceUnderTest(path: options.devicePath).openDomain()
                 do {
-                    runs.append(try way.run(domain, memory, regions: options.regions))
+                    runs.append(try way.run(domain, memory, regions: regions))
                 } catch {
-                    throw BenchmarkError("\(way.rawValue), \(options.regions) regions: \(error)")
+                    throw BenchmarkError("\(way.rawValue), \(regions) regions: \(error)")
                 }
             }
-            report(row("map-" + way.rawValue, options, runs.map(\.map), clock))
-            report(row("unmap-" + way.rawValue, options, runs.map(\.unmap), clock))
+            report(row("map-" + name, regions, runs.map(\.map), clock))
+            report(row("unmap-" + name, regions, runs.map(\.unmap), clock))
+        }
+        for way in MappingWay.allCases { try measure(way, way.rawValue, options.regions) }
+        for size in options.batchSizes where size <= options.regions {
+            try measure(.batch, "batch-of", size)
         }
     }
 
     private static func row(
-        _ name: String, _ options: MapOptions, _ phases: [MappingRun.Phase], _ clock: TickClock
+        _ name: String, _ regions: Int, _ phases: [MappingRun.Phase], _ clock: TickClock
     ) -> BenchmarkResult {
-        let times = phases.map { clock.nanoseconds($0.ticks) / Double(options.regions) }
+        let times = phases.map { clock.nanoseconds($0.ticks) / Double(regions) }
         let checksum = phases.reduce(0) { $0 &+ $1.checksum }
         var result = BenchmarkResult(
-            suite: "map", caseName: name, n: options.regions, per: "region",
+            suite: "map", caseName: name, n: regions, per: "region",
             medianNs: median(times), meanNs: times.reduce(0, +) / Double(times.count),
             checksum: checksum)
         // The most that any repetition sent: a count that varies is not averaged away.

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Histogram
 
 /// Percentiles of single measurements, in nanoseconds, the clock's own cost included.
@@ -6,6 +7,8 @@ public struct Percentiles: Hashable, Sendable {
     public let p99: Double
     public let p999: Double
     public let max: Double
+    /// From the fastest to the slowest.
+    public let curve: [PercentilePoint]
 
     /// Through an HDR histogram of ticks with three significant digits; the maximum is exact.
     /// Nil where nothing was measured.
@@ -22,6 +25,37 @@ public struct Percentiles: Hashable, Sendable {
         p99 = clock.nanoseconds(histogram.valueAtPercentile(99))
         p999 = clock.nanoseconds(histogram.valueAtPercentile(99.9))
         max = clock.nanoseconds(longest)
+        curve = PercentilePoint.percentiles.map { percentile in
+            PercentilePoint(
+                percentile: percentile,
+                ns: percentile == 100
+                    ? clock.nanoseconds(longest)
+                    : clock.nanoseconds(histogram.valueAtPercentile(percentile)))
+        }
+    }
+}
+
+/// One point of a latency curve; in JSON a pair, `[99.9, 120.5]`.
+public struct PercentilePoint: Hashable, Sendable, Encodable {
+    public let percentile: Double
+    public let ns: Double
+
+    static let percentiles: [Double] = [0, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 100]
+
+    public func encode(to encoder: any Encoder) throws {
+        var pair = encoder.unkeyedContainer()
+        try pair.encode(percentile)
+        try pair.encode(ns)
+    }
+
+    /// Where it is drawn: each further nine is one step to the right, and the maximum one more.
+    static func position(_ percentile: Double) -> Double {
+        percentile >= 100 ? 5 : -log10(1 - percentile / 100)
+    }
+
+    static func name(_ percentile: Double) -> String {
+        percentile >= 100
+            ? "max" : percentile == 0 ? "min" : "p" + JSONValue.number(percentile).exact
     }
 }
 

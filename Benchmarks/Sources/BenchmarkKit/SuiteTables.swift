@@ -34,7 +34,10 @@ extension Table {
 
     public static var map: Table {
         Table(
-            title: ["map: microseconds per region; messages: writes to the device, all regions"],
+            title: [
+                "map: microseconds per region; messages: writes to the device, all regions",
+                "batch-of: batches of other sizes",
+            ],
             columns: [
                 name(width: 24), count("regions", width: 9),
                 figure("median", width: 10, decimals: 3, unit: 1e3) { $0.medianNs },

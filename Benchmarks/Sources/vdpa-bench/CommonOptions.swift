@@ -9,6 +9,9 @@ struct CommonOptions: ParsableArguments {
     @Option(help: "Write the machine and all rows to this file as JSON.")
     var json: String?
 
+    @Option(help: "Write curves, tables and the machine to this file as one HTML page.")
+    var html: String?
+
     @Flag(help: "A smoke run of under 20 seconds: every path, no figure to rely on.")
     var quick = false
 

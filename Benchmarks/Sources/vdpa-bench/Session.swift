@@ -15,6 +15,7 @@ final class Session {
         report = Report(machine: machine)
         // Before minutes of work, not after them.
         if let path = common.json { try report.write(to: path) }
+        if let path = common.html { try report.writePage(to: path) }
         print("vdpa-bench on \(machine.summary)")
         print(machine.setting)
     }
@@ -105,8 +106,13 @@ final class Session {
     }
 
     func finish() throws {
-        guard let path = common.json else { return }
-        try report.write(to: path)
-        print("\n\(report.results.count) rows written to \(path)")
+        if let path = common.json {
+            try report.write(to: path)
+            print("\n\(report.results.count) rows written to \(path)")
+        }
+        if let path = common.html {
+            try report.writePage(to: path)
+            print("\na page of \(report.results.count) rows written to \(path)")
+        }
     }
 }

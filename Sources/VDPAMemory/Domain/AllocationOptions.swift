@@ -29,6 +29,8 @@ public struct AllocationOptions: Sendable {
     ///
     /// Not done where the process ends without freeing.
     public var isZeroedWhenFreed: Bool
+    /// Who owns the region: see `RegionTag`.
+    public var tag: RegionTag
 
     /// The defaults: the largest pages that fit, on the device's node, anywhere, read-write.
     public init(
@@ -37,7 +39,7 @@ public struct AllocationOptions: Sendable {
         isolation: Isolation = .automatic, alignment: UInt64 = 4096,
         isUninitialised: Bool = false, population: Population = Population(),
         isInheritedByFork: Bool = false, isExcludedFromCoreDumps: Bool = false,
-        isZeroedWhenFreed: Bool = false
+        isZeroedWhenFreed: Bool = false, tag: RegionTag = .none
     ) {
         self.pages = pages
         self.node = node
@@ -50,5 +52,6 @@ public struct AllocationOptions: Sendable {
         self.isInheritedByFork = isInheritedByFork
         self.isExcludedFromCoreDumps = isExcludedFromCoreDumps
         self.isZeroedWhenFreed = isZeroedWhenFreed
+        self.tag = tag
     }
 }

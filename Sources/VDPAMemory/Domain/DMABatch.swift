@@ -32,7 +32,7 @@ public struct DMABatch: ~Copyable {
                 throw error.inOperation(index)
             }
         }
-        let id = try domain.newRegion(index)
+        let id = try domain.newRegion(index, wanted.tag)
         operations.append(.allocate(id, byteCount: UInt64(size), wanted, memory: box))
         return id
     }
@@ -40,16 +40,17 @@ public struct DMABatch: ~Copyable {
     /// Names the caller's memory to be mapped; see `DMADomain.register`.
     public mutating func register(
         _ memory: UnsafeMutableRawBufferPointer, at placement: Placement = .anywhere,
-        access: DMAAccess = .readWrite, isolation: Isolation = .automatic
+        access: DMAAccess = .readWrite, isolation: Isolation = .automatic,
+        tag: RegionTag = .none
     ) throws(DMAError) -> RegionID {
         // Safe: the memory is only described here; the caller keeps it mapped.
         let range = unsafe ExternalMemoryCheck.Range(memory)
-        return try register(range, at: placement, access: access, isolation: isolation)
+        return try register(range, at: placement, access: access, isolation: isolation, tag: tag)
     }
 
     mutating func register(
         _ memory: ExternalMemoryCheck.Range, at placement: Placement, access: DMAAccess,
-        isolation: Isolation
+        isolation: Isolation, tag: RegionTag
     ) throws(DMAError) -> RegionID {
         let index = operations.count
         do throws(DMAError) {
@@ -57,7 +58,7 @@ public struct DMABatch: ~Copyable {
         } catch {
             throw error.inOperation(index)
         }
-        let id = try domain.newRegion(index)
+        let id = try domain.newRegion(index, tag)
         // The areas are counted for the whole batch at once, when it is done.
         let external = ExternalRange(
             address: memory.address, byteCount: UInt64(memory.byteCount), areaCount: 1)
@@ -124,7 +125,7 @@ extension AllocationOptions {
 
 extension DMADomain {
     /// A slot for a region that a batch names.
-    func newRegion(_ index: Int) throws(DMAError) -> RegionID {
+    func newRegion(_ index: Int, _ tag: RegionTag) throws(DMAError) -> RegionID {
         try locked { state throws(DMAError) in
             try state.requireOpen()
             guard let id = state.regions.take() else {
@@ -136,6 +137,7 @@ extension DMADomain {
                     limit: UInt64(state.regions.capacity)
                 ).inOperation(index)
             }
+            if tag != .none { state.regions.update(id) { $0.tag = tag } }
             return id
         }
     }

@@ -141,15 +141,18 @@ public final class DMADomain: Sendable {
     ///     virtual address (VDUSE) takes shared, file-backed memory only.
     ///   - placement: where; `.anywhere` makes IOVA and address alike modulo 2 MiB where it can.
     ///   - isolation: `.shared` lets neighbours of one batch become one mapping.
+    ///   - tag: who owns the region, for reports.
     /// - Throws: `unsuitableMemory`, `overlap`, `outsideRange`, ...
     public func register(
         _ memory: UnsafeMutableRawBufferPointer, at placement: Placement = .anywhere,
-        access: DMAAccess = .readWrite, isolation: Isolation = .automatic
+        access: DMAAccess = .readWrite, isolation: Isolation = .automatic,
+        tag: RegionTag = .none
     ) throws(DMAError) -> DMARegion {
         // Safe: the memory is only described here; the caller keeps it mapped.
         let range = unsafe ExternalMemoryCheck.Range(memory)
         let id = try batch { batch throws(DMAError) in
-            try batch.register(range, at: placement, access: access, isolation: isolation)
+            try batch.register(
+                range, at: placement, access: access, isolation: isolation, tag: tag)
         }
         return try DMARegion(owning: id, in: self)
     }
@@ -295,8 +298,16 @@ public final class DMADomain: Sendable {
     /// Also what the end of the domain's life does. Where unmapping fails, the memory and the
     /// address space stay taken until the device is closed, with which the kernel unmaps
     /// everything.
-    public func close() {
-        let closed = look(inChild: []) { state in state.close() }
+    ///
+    /// - Returns: what was still live, by tag; the observer is told the same. Nothing where the
+    ///   domain was closed before, or in a forked child.
+    @discardableResult
+    public func close() -> DMALeakReport {
+        let nothing = (closed: [ClosedTarget](), leaks: DMALeakReport(leaks: []))
+        let (closed, leaks) = look(inChild: nothing) { state in
+            let leaks = state.noteLeaks()
+            return (closed: state.close(), leaks: leaks)
+        }
         for target in closed {
             if target.isUnmapped {
                 target.device.release(addressSpace: target.addressSpace)
@@ -306,5 +317,6 @@ public final class DMADomain: Sendable {
         }
         withExtendedLifetime(closed) {}
         tellObserver()
+        return leaks
     }
 }

@@ -122,6 +122,8 @@ public struct RegionInfo: Sendable {
     public let isShared: Bool
     /// The mapping that it is part of.
     public let extent: IOVARange
+    /// Who owns it.
+    public let tag: RegionTag
     let addressBits: UInt
 
     /// The first byte in this process.
@@ -192,6 +194,6 @@ extension DomainState {
             pageSize: extent.memory?.memory.pageSize, placement: extent.memory?.memory.placement,
             pageSizeRefusals: extent.memory?.refusals ?? [],
             isShared: record.isCarved || extent.handles.count > 1, extent: extent.range,
-            addressBits: record.address)
+            tag: record.tag, addressBits: record.address)
     }
 }

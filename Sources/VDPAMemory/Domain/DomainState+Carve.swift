@@ -12,6 +12,7 @@ struct CarveRequest {
     /// See `CarverKey.code`.
     let code: UInt64
     let isUninitialised: Bool
+    let tag: RegionTag
 
     /// nil for a region that has a mapping of its own, or needs the long way, or can never be.
     init?(byteCount: Int, _ wanted: borrowing AllocationOptions) {
@@ -29,6 +30,7 @@ struct CarveRequest {
         alignment = max(wanted.alignment, 4096)
         self.code = code
         isUninitialised = wanted.isUninitialised
+        tag = wanted.tag
     }
 }
 
@@ -66,7 +68,8 @@ extension DomainState {
         regions.update(id) { record in
             record = RegionRecord(
                 state: .live, isOwned: true, access: extent.access, isCarved: true,
-                first: place.range.first.rawValue, byteCount: size, address: address,
+                tag: wanted.tag, first: place.range.first.rawValue, byteCount: size,
+                address: address,
                 handle: place.handle, extentSlot: extent.handles[0].slot)
         }
         liveRegionCount += 1

@@ -312,7 +312,7 @@ extension DomainState {
         unwind { try extent.carver?.space.free(record.handle) }
         extent.carvedBytes -= record.byteCount
         extent.liveRegions -= 1
-        regions.update(id) { $0 = RegionRecord() }
+        regions.update(id) { $0 = RegionRecord(tag: $0.tag) }
     }
 }
 

@@ -27,6 +27,8 @@ struct RegionRecord {
     var access = DMAAccess.readWrite
     /// Whether the range is part of a shared extent, and `handle` one of its carver's space.
     var isCarved = false
+    /// Between bytes that are there anyway: a tag does not make the record larger.
+    var tag = RegionTag.none
     var first: UInt64 = 0
     var byteCount: UInt64 = 0
     var address: UInt = 0

@@ -20,6 +20,8 @@ public enum DMAEvent: Hashable, Sendable {
     case attached(device: String, addressSpace: UInt32)
     /// An address space has left the domain.
     case detached(device: String, addressSpace: UInt32)
+    /// The domain is being closed and these were still live, all of one tag together.
+    case leaked(DMATagUsage)
     /// Every device's table was brought back to what is mapped.
     case remapped
 }
