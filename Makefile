@@ -1,7 +1,7 @@
 # Thin on purpose: each target is a script in Scripts/, which says what it does.
 .DEFAULT_GOAL := help
-.PHONY: help build bench bench-peers test test-unit test-tsan test-vm soak fuzz lint format \
-	clean
+.PHONY: help build bench bench-peers test test-unit test-tsan test-c test-vm soak fuzz lint format \
+	install deb clean
 
 help:
 	@echo 'make build      build the libraries (debug)'
@@ -12,12 +12,15 @@ help:
 	@echo 'make test       every test: test-unit, test-tsan, test-vm; ends with the counts'
 	@echo 'make test-unit  tests that need no VM'
 	@echo 'make test-tsan  what threads do at once, under ThreadSanitizer'
+	@echo 'make test-c     the installed C library, from C, C++ and Rust'
 	@echo "make test-vm    the conformance suite on real kernel devices in a VM; PROFILES='sim iommu'"
 	@echo '                picks some of sim, sim-nobatch, iommu, vduse'
 	@echo 'make soak       the long forms of the slow tests, in release: a few minutes'
 	@echo 'make fuzz       libFuzzer on the IOVA space for DURATION=600 seconds; SEED=N chooses the seed'
 	@echo 'make lint       formatting, imports, files, warnings as errors'
 	@echo 'make format     format every Swift file in place'
+	@echo 'make install    the C library, its header, pkg-config and CMake files; PREFIX=/usr/local'
+	@echo 'make deb        the same as Debian packages, in .build/deb'
 	@echo 'make clean      remove what was built here (not the cached VM)'
 
 build:
@@ -37,6 +40,15 @@ test-unit:
 
 test-tsan:
 	@Scripts/test-tsan
+
+test-c:
+	@Scripts/test-c
+
+install:
+	@PREFIX='$(or $(PREFIX),/usr/local)' DESTDIR='$(DESTDIR)' Scripts/install
+
+deb:
+	@Scripts/deb
 
 test-vm:
 	@Scripts/test-vm $(PROFILES)

@@ -47,7 +47,7 @@ static void copy(char *to, size_t room, const char *from)
 	snprintf(to, room, "%s", from ? from : "");
 }
 
-void vdm_error_record(const vdm_error_detail *detail)
+void cvdm_error_record(const vdm_error_detail *detail)
 {
 	last.detail = *detail;
 	copy(last.message, sizeof(last.message), detail->message);
@@ -55,13 +55,13 @@ void vdm_error_record(const vdm_error_detail *detail)
 	snprintf(last.line, sizeof(last.line), "%s %s", last.message, last.remedy);
 }
 
-int vdm_error_record_code(int code)
+int cvdm_error_record_code(int code)
 {
 	vdm_error_detail detail = {0};
 	detail.code = code;
 	detail.message = vdm_strerror(code);
 	detail.remedy = vdm_remedy(code);
-	vdm_error_record(&detail);
+	cvdm_error_record(&detail);
 	return code;
 }
 

@@ -11,7 +11,7 @@
 #define SEGMENTS ((1u << SLOT_BITS) / SEGMENT_SLOTS)
 
 struct slot {
-	uint64_t name; /* 0 while free; read without the lock by vdm_handle_fast */
+	uint64_t name; /* 0 while free; read without the lock by cvdm_handle_fast */
 	uint64_t generation;
 	void *object;
 	void *fast;
@@ -28,15 +28,15 @@ static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 static void watch_fork(void)
 {
 	/* A child gets the table whole, and not a lock that nobody will open. */
-	pthread_atfork(vdm_handles_lock, vdm_handles_unlock, vdm_handles_unlock);
+	pthread_atfork(cvdm_handles_lock, cvdm_handles_unlock, cvdm_handles_unlock);
 }
 
-void vdm_handles_lock(void)
+void cvdm_handles_lock(void)
 {
 	pthread_mutex_lock(&lock);
 }
 
-void vdm_handles_unlock(void)
+void cvdm_handles_unlock(void)
 {
 	pthread_mutex_unlock(&lock);
 }
@@ -80,11 +80,11 @@ static uint32_t take_slot(void)
 	return slot_count++;
 }
 
-void *vdm_handle_make(uint32_t kind, void *object, void *fast)
+void *cvdm_handle_make(uint32_t kind, void *object, void *fast)
 {
 	pthread_once(&fork_once, watch_fork);
 	void *handle = NULL;
-	vdm_handles_lock();
+	cvdm_handles_lock();
 	uint32_t number = take_slot();
 	if (number != UINT32_MAX) {
 		struct slot *slot = numbered(number);
@@ -96,26 +96,26 @@ void *vdm_handle_make(uint32_t kind, void *object, void *fast)
 		__atomic_store_n(&slot->name, name, __ATOMIC_RELEASE);
 		handle = (void *)(uintptr_t)name;
 	}
-	vdm_handles_unlock();
+	cvdm_handles_unlock();
 	return handle;
 }
 
-void *vdm_handle_find(const void *handle, uint32_t kind)
+void *cvdm_handle_find(const void *handle, uint32_t kind)
 {
 	struct slot *slot = slot_of(handle, kind);
 	return slot ? slot->object : NULL;
 }
 
-void *vdm_handle_fast(const void *handle, uint32_t kind)
+void *cvdm_handle_fast(const void *handle, uint32_t kind)
 {
 	struct slot *slot = slot_of(handle, kind);
 	return slot ? slot->fast : NULL;
 }
 
-void *vdm_handle_take(const void *handle, uint32_t kind)
+void *cvdm_handle_take(const void *handle, uint32_t kind)
 {
 	void *object = NULL;
-	vdm_handles_lock();
+	cvdm_handles_lock();
 	struct slot *slot = slot_of(handle, kind);
 	if (slot) {
 		object = slot->object;
@@ -127,6 +127,6 @@ void *vdm_handle_take(const void *handle, uint32_t kind)
 		slot->next_free = first_free;
 		first_free = number + 1;
 	}
-	vdm_handles_unlock();
+	cvdm_handles_unlock();
 	return object;
 }

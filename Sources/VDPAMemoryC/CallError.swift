@@ -17,7 +17,7 @@ func call(_ body: () throws(CallError) -> Void) -> CInt {
     } catch {
         switch error {
         case .library(let error): return record(error)
-        case .code(let code): return vdm_error_record_code(code)
+        case .code(let code): return cvdm_error_record_code(code)
         }
     }
 }
@@ -56,7 +56,7 @@ private func record(_ error: DMAError) -> CInt {
                 flags |= VDM_DETAIL_OPERATION.rawValue
             }
             unsafe detail.flags = flags
-            unsafe vdm_error_record(&detail)
+            unsafe cvdm_error_record(&detail)
         }
     }
     return error.code.rawValue

@@ -1,3 +1,6 @@
+// The functions have the names of the header.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 public import CVDPAMemory
 internal import VDPAMemory
 
@@ -10,7 +13,7 @@ public func vdm_device_open(
         guard let path = unsafe path else { throw CallError(VDM_E_NULL_ARGUMENT) }
         let name = unsafe String(cString: path)
         let opened = try library { () throws(DMAError) in try VDPADevice(path: name) }
-        unsafe target.pointee = try makeHandle(opened, VDM_KIND_DEVICE)
+        unsafe target.pointee = try makeHandle(opened, CVDM_KIND_DEVICE)
     }
 }
 
@@ -25,14 +28,14 @@ public func vdm_device_adopt(
         let adopted = try library { () throws(DMAError) in
             try VDPADevice(adopting: descriptor, duplicating: duplicates)
         }
-        unsafe target.pointee = try makeHandle(adopted, VDM_KIND_DEVICE)
+        unsafe target.pointee = try makeHandle(adopted, CVDM_KIND_DEVICE)
     }
 }
 
 @c @implementation
 public func vdm_device_close(_ device: OpaquePointer?) -> CInt {
     call { () throws(CallError) in
-        _ = try takeObject(device, VDM_KIND_DEVICE, as: VDPADevice.self)
+        _ = try takeObject(device, CVDM_KIND_DEVICE, as: VDPADevice.self)
     }
 }
 

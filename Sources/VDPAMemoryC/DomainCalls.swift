@@ -1,3 +1,6 @@
+// The functions have the names of the header.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 public import CVDPAMemory
 internal import VDPAMemory
 
@@ -12,14 +15,14 @@ public func vdm_domain_create(
         let made = try library { () throws(DMAError) in
             try DMADomain(device, addressSpace: addressSpace, options: wanted)
         }
-        unsafe target.pointee = try makeHandle(made, VDM_KIND_DOMAIN)
+        unsafe target.pointee = try makeHandle(made, CVDM_KIND_DOMAIN)
     }
 }
 
 @c @implementation
 public func vdm_domain_close(_ handle: OpaquePointer?) -> CInt {
     call { () throws(CallError) in
-        try takeObject(handle, VDM_KIND_DOMAIN, as: DMADomain.self).close()
+        try takeObject(handle, CVDM_KIND_DOMAIN, as: DMADomain.self).close()
     }
 }
 

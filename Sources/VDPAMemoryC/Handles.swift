@@ -6,9 +6,9 @@ internal import VDPAMemory
 
 /// Gives an object a name, which holds it until it is taken away.
 @safe
-func makeHandle(_ object: AnyObject, _ kind: vdm_kind) throws(CallError) -> OpaquePointer {
+func makeHandle(_ object: AnyObject, _ kind: cvdm_kind) throws(CallError) -> OpaquePointer {
     let kept = unsafe Unmanaged.passRetained(object)
-    guard let name = unsafe vdm_handle_make(kind.rawValue, kept.toOpaque(), nil) else {
+    guard let name = unsafe cvdm_handle_make(kind.rawValue, kept.toOpaque(), nil) else {
         unsafe kept.release()
         throw CallError(VDM_E_HOST_MEMORY)
     }
@@ -18,15 +18,15 @@ func makeHandle(_ object: AnyObject, _ kind: vdm_kind) throws(CallError) -> Opaq
 /// The object that a name stands for.
 @safe
 func object<Object: AnyObject>(
-    _ handle: OpaquePointer?, _ kind: vdm_kind, as type: Object.Type
+    _ handle: OpaquePointer?, _ kind: cvdm_kind, as type: Object.Type
 ) throws(CallError) -> Object {
     let name = unsafe UnsafeRawPointer(handle)
     // Retained before the lock is let go: another thread may take the name away right after.
-    vdm_handles_lock()
-    let found = unsafe vdm_handle_find(name, kind.rawValue).map {
+    cvdm_handles_lock()
+    let found = unsafe cvdm_handle_find(name, kind.rawValue).map {
         unsafe Unmanaged<Object>.fromOpaque($0).takeUnretainedValue()
     }
-    vdm_handles_unlock()
+    cvdm_handles_unlock()
     guard let found else { throw CallError(VDM_E_BAD_HANDLE) }
     return found
 }
@@ -34,10 +34,10 @@ func object<Object: AnyObject>(
 /// Takes a name away, and answers the object, which nothing else here holds any more.
 @safe
 func takeObject<Object: AnyObject>(
-    _ handle: OpaquePointer?, _ kind: vdm_kind, as type: Object.Type
+    _ handle: OpaquePointer?, _ kind: cvdm_kind, as type: Object.Type
 ) throws(CallError) -> Object {
     let name = unsafe UnsafeRawPointer(handle)
-    guard let taken = unsafe vdm_handle_take(name, kind.rawValue) else {
+    guard let taken = unsafe cvdm_handle_take(name, kind.rawValue) else {
         throw CallError(VDM_E_BAD_HANDLE)
     }
     return unsafe Unmanaged<Object>.fromOpaque(taken).takeRetainedValue()
@@ -45,10 +45,10 @@ func takeObject<Object: AnyObject>(
 
 @safe
 func device(_ handle: OpaquePointer?) throws(CallError) -> VDPADevice {
-    try object(handle, VDM_KIND_DEVICE, as: VDPADevice.self)
+    try object(handle, CVDM_KIND_DEVICE, as: VDPADevice.self)
 }
 
 @safe
 func domain(_ handle: OpaquePointer?) throws(CallError) -> DMADomain {
-    try object(handle, VDM_KIND_DOMAIN, as: DMADomain.self)
+    try object(handle, CVDM_KIND_DOMAIN, as: DMADomain.self)
 }

@@ -1,3 +1,6 @@
+// The functions have the names of the header.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 public import CVDPAMemory
 internal import VDPAMemory
 internal import VDPASimulator
@@ -23,14 +26,14 @@ public func vdm_simulator_create(
             configuration.lockedMemoryLimit = wanted.locked_byte_limit
         }
         unsafe target.pointee = try makeHandle(
-            SimulatedDevice(configuration), VDM_KIND_SIMULATOR)
+            SimulatedDevice(configuration), CVDM_KIND_SIMULATOR)
     }
 }
 
 @c @implementation
 public func vdm_simulator_destroy(_ handle: OpaquePointer?) -> CInt {
     call { () throws(CallError) in
-        _ = try takeObject(handle, VDM_KIND_SIMULATOR, as: SimulatedDevice.self)
+        _ = try takeObject(handle, CVDM_KIND_SIMULATOR, as: SimulatedDevice.self)
     }
 }
 
@@ -41,7 +44,7 @@ public func vdm_simulator_open(
     onSimulator(handle) { (simulator) throws(CallError) in
         let target = try output(device)
         let opened = try library { () throws(DMAError) in try VDPADevice(simulator) }
-        unsafe target.pointee = try makeHandle(opened, VDM_KIND_DEVICE)
+        unsafe target.pointee = try makeHandle(opened, CVDM_KIND_DEVICE)
     }
 }
 
@@ -137,7 +140,7 @@ private func onSimulator(
     _ handle: OpaquePointer?, _ body: (SimulatedDevice) throws(CallError) -> Void
 ) -> CInt {
     call { () throws(CallError) in
-        try body(try object(handle, VDM_KIND_SIMULATOR, as: SimulatedDevice.self))
+        try body(try object(handle, CVDM_KIND_SIMULATOR, as: SimulatedDevice.self))
     }
 }
 

@@ -30,6 +30,6 @@ final class SpaceBox: @unchecked Sendable {
 @safe
 func onSpace(_ handle: OpaquePointer?, _ body: (SpaceBox) throws(CallError) -> Void) -> CInt {
     call { () throws(CallError) in
-        try body(try object(handle, VDM_KIND_SPACE, as: SpaceBox.self))
+        try body(try object(handle, CVDM_KIND_SPACE, as: SpaceBox.self))
     }
 }

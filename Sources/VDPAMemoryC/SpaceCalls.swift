@@ -1,3 +1,6 @@
+// The functions have the names of the header.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 public import CVDPAMemory
 internal import IOVAAllocator
 internal import VDPAMemory
@@ -15,14 +18,14 @@ public func vdm_space_create(
         } catch {
             throw .library(DMAError(error))
         }
-        unsafe target.pointee = try makeHandle(box, VDM_KIND_SPACE)
+        unsafe target.pointee = try makeHandle(box, CVDM_KIND_SPACE)
     }
 }
 
 @c @implementation
 public func vdm_space_destroy(_ handle: OpaquePointer?) -> CInt {
     call { () throws(CallError) in
-        _ = try takeObject(handle, VDM_KIND_SPACE, as: SpaceBox.self)
+        _ = try takeObject(handle, CVDM_KIND_SPACE, as: SpaceBox.self)
     }
 }
 
