@@ -1,7 +1,7 @@
 # Thin on purpose: each target is a script in Scripts/, which says what it does.
 .DEFAULT_GOAL := help
 .PHONY: help build bench bench-peers test test-unit test-tsan test-c test-vm soak fuzz lint format \
-	install deb clean
+	install deb docs clean
 
 help:
 	@echo 'make build      build the libraries (debug)'
@@ -21,6 +21,7 @@ help:
 	@echo 'make format     format every Swift file in place'
 	@echo 'make install    the C library, its header, pkg-config and CMake files; PREFIX=/usr/local'
 	@echo 'make deb        the same as Debian packages, in .build/deb'
+	@echo 'make docs       the documentation of the public products, in .build/docs'
 	@echo 'make clean      remove what was built here (not the cached VM)'
 
 build:
@@ -46,6 +47,9 @@ test-c:
 
 install:
 	@PREFIX='$(or $(PREFIX),/usr/local)' DESTDIR='$(DESTDIR)' Scripts/install
+
+docs:
+	@Scripts/docs
 
 deb:
 	@Scripts/deb
