@@ -15,12 +15,16 @@ help:
 	@echo 'make test-release'
 	@echo '                the IOVA space in release: all sequences of 6 operations, 2 million random steps'
 	@echo 'make test-tsan  what threads do at once, under ThreadSanitizer'
+	@echo 'make test-c     the installed C library, from C, C++ and Rust'
 	@echo "make test-vm    the conformance suite on real kernel devices in a VM; PROFILES='sim iommu'"
 	@echo '                picks some of sim, sim-nobatch, iommu, vduse'
 	@echo 'make soak       the long forms of the slow tests, in release: a few minutes'
 	@echo 'make fuzz       libFuzzer on the IOVA space for DURATION=600 seconds; SEED=N chooses the seed'
 	@echo 'make lint       formatting, imports, files, warnings as errors'
 	@echo 'make format     format every Swift file in place'
+	@echo 'make install    the C library, its header, pkg-config and CMake files; PREFIX=/usr/local'
+	@echo 'make deb        the same as Debian packages, in .build/deb'
+	@echo 'make docs       the documentation of the public products, in .build/docs'
 	@echo 'make clean      remove what was built here (not the cached VM)'
 
 build:
@@ -46,6 +50,18 @@ test-release:
 
 test-tsan:
 	@Scripts/test-tsan
+
+test-c:
+	@Scripts/test-c
+
+install:
+	@PREFIX='$(or $(PREFIX),/usr/local)' DESTDIR='$(DESTDIR)' Scripts/install
+
+docs:
+	@Scripts/docs
+
+deb:
+	@Scripts/deb
 
 test-vm:
 	@Scripts/test-vm $(PROFILES)

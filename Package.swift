@@ -19,6 +19,8 @@ let package = Package(
         .library(name: "VDPAMemory", targets: ["VDPAMemory"]),
         .library(name: "VDPASimulator", targets: ["VDPASimulator"]),
         .library(name: "VDPADiagnosis", targets: ["VDPADiagnosis"]),
+        // For C: `make install` makes libvdpamemory.so and .a of it.
+        .library(name: "VDPAMemoryC", type: .static, targets: ["VDPAMemoryC"]),
     ],
     targets: [
         // Edges to C: the kernel's structures and request numbers, and libnuma.
@@ -55,6 +57,14 @@ let package = Package(
         .target(
             name: "VDPASimulator",
             dependencies: ["CVhostVDPA", "VhostVDPA", "VDPAMemory", "IOVAAllocator"],
+            swiftSettings: strict),
+
+        // The C interface: a hand-written header, names for objects, and the functions, which must
+        // be exactly what the header declares.
+        .target(name: "CVDPAMemory"),
+        .target(
+            name: "VDPAMemoryC",
+            dependencies: ["CVDPAMemory", "VDPAMemory", "VDPASimulator", "IOVAAllocator"],
             swiftSettings: strict),
 
         // Proof. `Conformance` is one source of cases: `swift test` runs it on the simulator,

@@ -1,12 +1,12 @@
 internal import HostMemory
-internal import IOVAAllocator
+package import IOVAAllocator
 internal import VhostVDPA
 
 // The lower layers' errors in the words of this one. One place for each, so that a code, its data
 // and its remedy stay together.
 
 extension DMAError {
-    init(_ error: IOVASpaceError, range: IOVARange? = nil) {
+    package init(_ error: IOVASpaceError, range: IOVARange? = nil) {
         switch error {
         case .badSize(let count):
             self.init(

@@ -6,9 +6,15 @@ internal import Synchronization
 /// instead of a region of somebody else.
 public struct RegionID: Hashable, Sendable {
     /// The number of the domain's table in this process.
-    let table: UInt32
-    let slot: UInt32
-    let generation: UInt32
+    package let table: UInt32
+    package let slot: UInt32
+    package let generation: UInt32
+
+    package init(table: UInt32, slot: UInt32, generation: UInt32) {
+        self.table = table
+        self.slot = slot
+        self.generation = generation
+    }
 }
 
 /// What the domain keeps of a region.
