@@ -21,6 +21,8 @@
 	  "make the domain with a larger region capacity")                                        \
 	X(UNSUITABLE_MEMORY, -7, "the caller's memory is not what the device's mapping needs",    \
 	  "use shared, file-backed memory (memfd, MAP_SHARED) that stays mapped")                 \
+	X(HEAP_CAPACITY, -8, "the heap has all the extents that it was made for",                 \
+	  "make the heap with a larger capacity, or another heap")                                \
 	X(ENTRY_LIMIT, -20, "more entries of the kernel's table than there are",                  \
 	  "use larger pages or shared extents, or raise vhost_vdpa's max_iotlb_entries")          \
 	X(LOCKED_MEMORY_LIMIT, -21, "more locked memory than RLIMIT_MEMLOCK allows",              \
@@ -41,6 +43,8 @@
 	  "see the kernel's log; the detail has the errno")                                       \
 	X(UNSAFE_CONTROL, -46, "an operation that would let the device reach what it must not",   \
 	  "stop or reset the queue first, or correct the addresses")                              \
+	X(QUEUES_ENABLED, -47, "the domain was told to map nothing while queues are enabled",     \
+	  "disable the queues first, or map up front")                                            \
 	X(CLOSED, -60, "the domain is closed", "make a new domain on the device")                 \
 	X(UNDO_INCOMPLETE, -61, "a failed batch could not be undone in full",                     \
 	  "remap the domain, or close the device")                                                \
