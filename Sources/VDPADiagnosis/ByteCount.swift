@@ -45,3 +45,8 @@ extension ByteCount: CustomStringConvertible {
         return "\(rawValue) bytes"
     }
 }
+
+/// `1 queue`, `2 queues`.
+func counted(_ count: Int, _ noun: String) -> String {
+    "\(count) \(noun)" + (count == 1 ? "" : "s")
+}

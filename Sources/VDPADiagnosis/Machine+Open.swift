@@ -26,7 +26,10 @@ extension Machine {
     }
 
     private func groups(of device: VDPADevice) throws(DMAError) -> Finding {
-        let counts = "\(try device.queueCount) queues, \(try device.groupCount) groups, "
-        return .ok(.groups, counts + "\(device.addressSpaceCount) address spaces")
+        let counts = [
+            counted(try device.queueCount, "queue"), counted(try device.groupCount, "group"),
+            counted(Int(device.addressSpaceCount), "address space"),
+        ]
+        return .ok(.groups, counts.joined(separator: ", "))
     }
 }

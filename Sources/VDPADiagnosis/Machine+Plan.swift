@@ -21,7 +21,7 @@ extension Machine {
 
     private func deviceStep(_ request: PlanRequest) -> PlanStep {
         let found = devicePaths.count
-        let text = "\(request.devices) devices wanted, \(found) found"
+        let text = counted(request.devices, "device") + " wanted, \(found) found"
         return found >= request.devices
             ? PlanStep("devices", .ok, text)
             : PlanStep(
@@ -95,7 +95,8 @@ extension Machine {
         let limit = LockedMemory(procfs: procfs)
         let text =
             "\(ByteCount(needed)) locked: \(ByteCount(mapped)) for each of "
-            + "\(request.devices) devices with \(request.addressSpaces) address spaces"
+            + counted(request.devices, "device") + " with "
+            + counted(request.addressSpaces, "address space")
         guard let soft = limit?.soft else {
             return limit == nil
                 ? PlanStep("memlock", .warning, text + "; the limit is not known")

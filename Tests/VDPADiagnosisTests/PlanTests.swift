@@ -45,7 +45,7 @@ struct PlanTests {
             steps(plan, "memlock") == [
                 .init(
                     "memlock", .warning,
-                    "128 GiB locked: 64 GiB for each of 2 devices with 1 address spaces; "
+                    "128 GiB locked: 64 GiB for each of 2 devices with 1 address space; "
                         + "the limit is 8 MiB",
                     [
                         "ulimit -l \(bytes >> 10)", "prlimit --memlock=\(bytes) --pid PID",

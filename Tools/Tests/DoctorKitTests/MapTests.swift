@@ -167,6 +167,14 @@ struct SnapshotReadingTests {
         }
     }
 
+    @Test func `a folder that is not there is an error with the file's name`() {
+        #expect {
+            try Documents.write("map", to: "/nonexistent/map.html")
+        } throws: {
+            "\($0)".contains("/nonexistent/map.html cannot be written")
+        }
+    }
+
     @Test func `a file that is not there is an error with its name`() {
         #expect {
             _ = try Documents.snapshot(path: "/nonexistent/snapshot.json")
