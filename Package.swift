@@ -24,7 +24,8 @@ let package = Package(
         .target(name: "CVhostVDPA"),
         .systemLibrary(name: "CNUMA", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
 
-        // C for what runs per operation on many threads: thread numbers, atomic words, a lock.
+        // C for what runs per operation on many threads: thread numbers, atomic words, a lock, and
+        // the pool of buffers.
         .target(name: "CDatapath"),
 
         // The IOVA space. Pure: no system call, no clock, no randomness, no Foundation.
@@ -40,7 +41,8 @@ let package = Package(
 
         // What applications import: device, domain, region, pool.
         .target(
-            name: "VDPAMemory", dependencies: ["IOVAAllocator", "HostMemory", "VhostVDPA"],
+            name: "VDPAMemory",
+            dependencies: ["CDatapath", "IOVAAllocator", "HostMemory", "VhostVDPA"],
             swiftSettings: strict),
 
         // A device with the kernel's semantics and no hardware.
@@ -63,6 +65,9 @@ let package = Package(
         .executableTarget(
             name: "vdpa-conformance", dependencies: ["Conformance", "VDPAMemory", "VhostVDPA"],
             path: "Tests/KernelVM/Runner", swiftSettings: strict),
+        .testTarget(
+            name: "CDatapathTests", dependencies: ["CDatapath", "TestSupport", "CTestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "IOVAAllocatorTests",
             dependencies: ["IOVAAllocator", "CDatapath", "TestSupport"], swiftSettings: strict),

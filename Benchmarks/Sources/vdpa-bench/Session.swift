@@ -82,6 +82,13 @@ final class Session {
         try CostSuite.run(options, clock: clock, report: open(.cost))
     }
 
+    func runPool() throws {
+        var options = PoolOptions()
+        if common.quick { options.makeQuick() }
+        if let repetitions = common.repetitions { options.repetitions = repetitions }
+        try PoolSuite.run(options, clock: clock, report: open(.pool))
+    }
+
     func finish() throws {
         guard let path = common.json else { return }
         try report.write(to: path)

@@ -32,4 +32,11 @@ int ctest_closes_on_exec(int fd);
 /// ftruncate(2): 0 or -errno.
 int ctest_truncate(int fd, uint64_t byte_count);
 
+/// Runs `body` in a child made by fork(2) and returns what it answers, below 256; 1000 and more where
+/// it ended otherwise, after 20 s for one.
+int ctest_child_runs(int (*body)(void));
+
+/// Lets the process map `more` bytes and no more than that: 0 or -errno.
+int ctest_limit_address_space(uint64_t more);
+
 #endif
