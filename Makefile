@@ -8,7 +8,8 @@ help:
 	@echo 'make bench      build and run the benchmark on the simulated device, or on a real one with'
 	@echo "                DEVICE=/dev/vhost-vdpa-0; ARGS='map --json results.json' passes arguments"
 	@echo 'make bench-peers'
-	@echo '                the same workloads on best-fit allocators over ordered maps, in turns'
+	@echo '                the same workloads on the peers, in turns: best fit over ordered maps,'
+	@echo "                rte_mempool; ARGS='space' or 'pool' picks one"
 	@echo 'make test       every test: test-unit, test-tsan, test-vm; ends with the counts'
 	@echo 'make test-unit  tests that need no VM'
 	@echo 'make test-tsan  what threads do at once, under ThreadSanitizer'

@@ -23,5 +23,8 @@ let package = Package(
             name: "IOVAAllocatorTests",
             dependencies: ["IOVAAllocator", "CDatapath", "TestSupport"],
             path: "IOVAAllocatorTests", swiftSettings: strict),
+        .testTarget(
+            name: "CDatapathTests", dependencies: ["CDatapath", "TestSupport"],
+            path: "CDatapathTests", exclude: ["PoolLifeTests.swift"], swiftSettings: strict),
     ]
 )

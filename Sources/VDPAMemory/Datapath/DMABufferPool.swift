@@ -140,7 +140,8 @@ final class PoolRegion: @unchecked Sendable {
 extension DMAError {
     static var noPoolTables: DMAError {
         DMAError(
-            .hostMemory, "There is no memory for the tables of a pool, or the pool would have more "
+            .hostMemory,
+            "There is no memory for the tables of a pool, or the pool would have more "
                 + "than 2^31 - 1 buffers.",
             remedy: "Free memory or address space (ulimit -v), or make two pools.")
     }

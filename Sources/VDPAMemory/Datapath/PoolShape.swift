@@ -16,7 +16,8 @@ struct PoolShape: Sendable {
         let (alignment, headroom) = (options.alignment, options.headroom)
         guard alignment > 0, alignment & (alignment - 1) == 0, alignment <= Self.largest else {
             throw DMAError(
-                .invalidArgument, "An alignment of \(alignment) bytes is no power of two up to 2^46.",
+                .invalidArgument,
+                "An alignment of \(alignment) bytes is no power of two up to 2^46.",
                 remedy: "Ask for 64, a cache line, or another power of two.")
         }
         guard (1...Self.largest).contains(bufferSize), (0...Self.largest).contains(headroom) else {
