@@ -8,9 +8,10 @@ help:
 	@echo 'make bench      build and run the benchmark on the simulated device, or on a real one with'
 	@echo "                DEVICE=/dev/vhost-vdpa-0; ARGS='map --json results.json' passes arguments"
 	@echo 'make bench-peers'
-	@echo '                the same workloads on best-fit allocators over ordered maps, in turns'
+	@echo '                the same workloads on the peers, in turns: best fit over ordered maps,'
+	@echo "                rte_mempool; ARGS='space' or 'pool' picks one"
 	@echo "make doctor     build vdpa-doctor and ask it whether this machine is ready; ARGS='--open --json'"
-	@echo 'make test       every test: unit, release, tsan, vm; ends with the counts'
+	@echo 'make test       every test: unit, release, tsan, c, vm; ends with the counts'
 	@echo 'make test-unit  tests that need no VM'
 	@echo 'make test-release'
 	@echo '                the IOVA space in release: all sequences of 6 operations, 2 million random steps'

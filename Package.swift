@@ -27,7 +27,8 @@ let package = Package(
         .target(name: "CVhostVDPA"),
         .systemLibrary(name: "CNUMA", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
 
-        // C for what runs per operation on many threads: thread numbers, atomic words, a lock.
+        // C for what runs per operation on many threads: thread numbers, atomic words, a lock, and
+        // the pool of buffers.
         .target(name: "CDatapath"),
 
         // The IOVA space. Pure: no system call, no clock, no randomness, no Foundation.
@@ -82,7 +83,7 @@ let package = Package(
             name: "vdpa-conformance", dependencies: ["Conformance", "VDPAMemory", "VhostVDPA"],
             path: "Tests/KernelVM/Runner", swiftSettings: strict),
         .testTarget(
-            name: "CDatapathTests", dependencies: ["CDatapath", "TestSupport"],
+            name: "CDatapathTests", dependencies: ["CDatapath", "TestSupport", "CTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "IOVAAllocatorTests",

@@ -3,6 +3,7 @@
 #include "cdatapath_memory.h"
 #include "cdatapath_mutex.h"
 #include "cdatapath_threads.h"
+#include "pool_internal.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -11,7 +12,14 @@
 #define WORD_BITS 64u
 #define WORDS (CDP_THREAD_CAPACITY / WORD_BITS)
 
-_Thread_local uint32_t cdp_thread_number;
+__thread uint32_t cdp_thread_number;
+__thread uint64_t cdp_thread_offset;
+
+static void set_number(uint32_t number)
+{
+	cdp_thread_number = number;
+	cdp_thread_offset = (uint64_t)number * CDP_THREAD_PART;
+}
 
 /* A set bit is a number in use. After fork the child's copy keeps the numbers of threads that it
  * does not have: they are lost to it, and it has 256. */
@@ -23,9 +31,10 @@ static bool has_key;
 static void give_number_back(void *value)
 {
 	uintptr_t number = (uintptr_t)value - 1;
+	cdp_pool_thread_ends((uint32_t)number);
 	/* Other destructors may come after this one: their thread has no number any more, or it
 	 * would keep one for ever. */
-	cdp_thread_number = CDP_NO_THREAD + 1;
+	set_number(CDP_NO_THREAD + 1);
 	/* Release: the next owner sees what this thread did under the number. */
 	__atomic_fetch_and(&numbers_in_use[number / WORD_BITS],
 			   ~((uint64_t)1 << (number % WORD_BITS)), __ATOMIC_RELEASE);
@@ -63,7 +72,7 @@ uint32_t cdp_thread_index_assign(void)
 		give_number_back((void *)(uintptr_t)(index + 1));
 		return CDP_NO_THREAD;
 	}
-	cdp_thread_number = index + 1;
+	set_number(index + 1);
 	return index;
 }
 

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -147,4 +149,31 @@ int ctest_wait(int process)
 		if (errno != EINTR)
 			return -errno;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}
+
+int ctest_child_runs(int (*body)(void))
+{
+	pid_t child = fork();
+	if (child == 0) {
+		alarm(20);
+		_exit(body());
+	}
+	int status = 0;
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return 1000;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+int ctest_limit_address_space(uint64_t more)
+{
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+	int found = file ? fscanf(file, "%lu", &pages) : 0;
+	if (file)
+		fclose(file);
+	if (found != 1)
+		return -EIO;
+	rlim_t bytes = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + more;
+	struct rlimit limit = { bytes, bytes };
+	return setrlimit(RLIMIT_AS, &limit) ? -errno : 0;
 }

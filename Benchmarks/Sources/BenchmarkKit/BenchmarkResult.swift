@@ -1,12 +1,12 @@
 /// One row of results. The JSON names stay; a figure that a case does not have is `null`.
 public struct BenchmarkResult: Sendable {
-    /// `allocator`, `heap`, `map`, `memory`, or `reference` for what runs beside them.
+    /// `allocator`, `map`, `cost`, `memory`, `heap`, `pool`, or `reference` for what runs beside them.
     public var suite: String
     public var caseName: String
     /// Regions or slots; bytes for population.
     public var n: Int
     public var threads = 1
-    /// What the times are per: `pair` (free + allocate), `region`, `look-up`, `hop`, `GiB`.
+    /// What the times are per: `pair` (free + allocate), `region`, `look-up`, `hop`, `GiB`, `buffer`.
     public var per: String
     /// Over blocks or passes, of the repetition with the lowest median.
     public var medianNs: Double
@@ -21,10 +21,13 @@ public struct BenchmarkResult: Sendable {
     public var repetitions = 1
     /// The median of the slowest repetition: what the neighbours did.
     public var worstMedianNs: Double?
+    /// The fastest block: what is left where neighbours share the processors.
+    public var bestNs: Double?
     /// Last live byte minus first, over the live bytes.
     public var spanOverLive: Double?
     public var residentBytesPerRegion: Double?
-    /// The median hop of the chase that ran right before and after this row's repetition.
+    /// The median hop of the chase that ran right before and after this row's repetition; of a pool,
+    /// the array's median in turns with it.
     public var referenceNs: Double?
     /// The median over the best repetition's of the reference row `chase`, and of `floor`, at the
     /// same n.
@@ -72,6 +75,7 @@ extension BenchmarkResult: Encodable {
         case max = "max_ns"
         case curve = "curve_ns"
         case worstMedianNs = "worst_median_ns"
+        case bestNs = "best_ns"
         case spanOverLive = "span_over_live"
         case residentBytesPerRegion = "resident_bytes_per_region"
         case referenceNs = "reference_ns"
@@ -103,6 +107,7 @@ extension BenchmarkResult: Encodable {
         try row.encode("0x" + String(checksum, radix: 16), forKey: .checksum)
         try row.encode(repetitions, forKey: .repetitions)
         try row.encode(worstMedianNs, forKey: .worstMedianNs)
+        try row.encode(bestNs, forKey: .bestNs)
         try row.encode(spanOverLive, forKey: .spanOverLive)
         try row.encode(residentBytesPerRegion, forKey: .residentBytesPerRegion)
         try row.encode(referenceNs, forKey: .referenceNs)

@@ -86,6 +86,27 @@ extension Table {
             ])
     }
 
+    public static var pool: Table {
+        Table(
+            title: [
+                "pool: nanoseconds per buffer taken and given back; name-B: B at once",
+                "median, mean: of blocks, best repetition; best: the fastest block; array: an array of"
+                    + " the same elements, in turns; x array: the median over it",
+                "x 1T: the rate of both threads over that of one alone, fastest blocks",
+            ],
+            columns: [
+                name(width: 12), count("buffers", width: 8),
+                figure("threads", width: 7, decimals: 0) { Double($0.threads) },
+                figure("median", decimals: 2) { $0.medianNs },
+                figure("mean", decimals: 2) { $0.meanNs },
+                figure("worst", decimals: 2) { $0.worstMedianNs },
+                figure("best", decimals: 2) { $0.bestNs },
+                figure("array", decimals: 2) { $0.referenceNs },
+                figure("x array", decimals: 2) { $0.ratio },
+                figure("x 1T", width: 6, decimals: 2) { $0.ratioToOneThread },
+            ])
+    }
+
     public static var memory: Table {
         Table(
             title: [

@@ -105,6 +105,13 @@ final class Session {
             options, devicePath: common.device, clock: clock, report: open(.heap))
     }
 
+    func runPool() throws {
+        var options = PoolOptions()
+        if common.quick { options.makeQuick() }
+        if let repetitions = common.repetitions { options.repetitions = repetitions }
+        try PoolSuite.run(options, clock: clock, report: open(.pool))
+    }
+
     func finish() throws {
         if let path = common.json {
             try report.write(to: path)

@@ -5,10 +5,10 @@ internal import BenchmarkKit
 struct VDPABench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "vdpa-bench",
-        abstract: "Measures the IOVA allocator, mapping, and backing memory.",
+        abstract: "Measures the IOVA allocator, mapping, backing memory, and the pool of buffers.",
         subcommands: [
             AllocatorCommand.self, MapCommand.self, CostCommand.self, MemoryCommand.self,
-            HeapCommand.self, AllCommand.self,
+            HeapCommand.self, PoolCommand.self, AllCommand.self,
         ],
         defaultSubcommand: AllCommand.self)
 }
@@ -89,6 +89,20 @@ struct HeapCommand: ParsableCommand {
     }
 }
 
+struct PoolCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pool",
+        abstract: "Buffers taken and given back by one thread, by two, and from one to the other.")
+
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let session = try Session(common)
+        try session.runPool()
+        try session.finish()
+    }
+}
+
 struct AllCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "all", abstract: "Every suite, one after the other.")
@@ -106,6 +120,7 @@ struct AllCommand: ParsableCommand {
         try session.runMap(map)
         try session.runCost(cost)
         try session.runHeap(heap)
+        try session.runPool()
         try session.runMemory(memory)
         try session.finish()
     }

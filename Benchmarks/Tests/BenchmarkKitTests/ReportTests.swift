@@ -32,7 +32,7 @@ struct ReportTests {
             Set(row.keys) == [
                 "suite", "case", "n", "threads", "per", "median_ns", "mean_ns", "p50_ns", "p99_ns",
                 "p999_ns", "max_ns", "curve_ns", "failures", "messages", "checksum", "repetitions",
-                "worst_median_ns", "span_over_live", "resident_bytes_per_region",
+                "worst_median_ns", "best_ns", "span_over_live", "resident_bytes_per_region",
                 "ratio_to_chase", "ratio_to_floor", "ratio_to_one_thread", "reference_ns", "ratio",
                 "ratio_to_populate", "processor_ratio_to_populate",
             ])

@@ -58,7 +58,15 @@ static inline bool cdp_gate_is_closed(const uint32_t *gate)
 	return __atomic_load_n(gate, __ATOMIC_RELAXED) == CDP_GATE_CLOSED;
 }
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Waits; gives the processor away where the holder seems to have lost his. */
 void cdp_gate_wait(uint32_t *gate);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

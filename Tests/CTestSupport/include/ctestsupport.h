@@ -38,5 +38,11 @@ int ctest_fork(unsigned int seconds);
 
 /// Waits for a child: its exit status; 256 plus the signal that ended it; -errno.
 int ctest_wait(int process);
+/// Runs `body` in a child made by fork(2) and returns what it answers, below 256; 1000 and more where
+/// it ended otherwise, after 20 s for one.
+int ctest_child_runs(int (*body)(void));
+
+/// Lets the process map `more` bytes and no more than that: 0 or -errno.
+int ctest_limit_address_space(uint64_t more);
 
 #endif

@@ -1,6 +1,8 @@
 #ifndef CBENCHMARK_H
 #define CBENCHMARK_H
 
+#include "cbench_pool.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
