@@ -40,7 +40,8 @@ let package = Package(
 
         // What applications import: device, domain, region, pool.
         .target(
-            name: "VDPAMemory", dependencies: ["IOVAAllocator", "HostMemory", "VhostVDPA"],
+            name: "VDPAMemory",
+            dependencies: ["CDatapath", "IOVAAllocator", "HostMemory", "VhostVDPA"],
             swiftSettings: strict),
 
         // A device with the kernel's semantics and no hardware.

@@ -24,6 +24,8 @@ struct DomainState: ~Copyable {
     /// Where the library's memory is had by default: the node of the first device.
     var numaNode: Int? { targets.first?.device.numaNode }
     var counters = DomainCounters()
+    /// Address to IOVA and back; nil until somebody asks for the translator.
+    var translation: TranslationTables?
     /// Of the regions that are live, so that nobody has to walk them.
     var liveRegionCount = 0
     var liveRegionBytes: UInt64 = 0
