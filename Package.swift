@@ -65,6 +65,9 @@ let package = Package(
             name: "vdpa-conformance", dependencies: ["Conformance", "VDPAMemory", "VhostVDPA"],
             path: "Tests/KernelVM/Runner", swiftSettings: strict),
         .testTarget(
+            name: "CDatapathTests", dependencies: ["CDatapath", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "IOVAAllocatorTests",
             dependencies: ["IOVAAllocator", "CDatapath", "TestSupport"], swiftSettings: strict),
         .testTarget(

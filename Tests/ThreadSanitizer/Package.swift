@@ -20,6 +20,9 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "TestSupport", path: "TestSupport", swiftSettings: strict),
         .testTarget(
+            name: "CDatapathTests", dependencies: ["CDatapath", "TestSupport"],
+            path: "CDatapathTests", swiftSettings: strict),
+        .testTarget(
             name: "IOVAAllocatorTests",
             dependencies: ["IOVAAllocator", "CDatapath", "TestSupport"],
             path: "IOVAAllocatorTests", swiftSettings: strict),

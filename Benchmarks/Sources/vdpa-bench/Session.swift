@@ -82,6 +82,15 @@ final class Session {
         try CostSuite.run(options, clock: clock, report: open(.cost))
     }
 
+    func runTranslate(_ sizes: TranslateSizes) throws {
+        var options = TranslateOptions()
+        if common.quick { options.makeQuick() }
+        options.seed = common.seed
+        if let repetitions = common.repetitions { options.repetitions = repetitions }
+        if !sizes.translated.isEmpty { options.regionCounts = sizes.translated }
+        try TranslateSuite.run(options, clock: clock, report: open(.translate))
+    }
+
     func finish() throws {
         guard let path = common.json else { return }
         try report.write(to: path)

@@ -8,6 +8,7 @@ struct VDPABench: ParsableCommand {
         abstract: "Measures the IOVA allocator, mapping, and backing memory.",
         subcommands: [
             AllocatorCommand.self, MapCommand.self, CostCommand.self, MemoryCommand.self,
+            TranslateCommand.self,
             AllCommand.self,
         ],
         defaultSubcommand: AllCommand.self)
@@ -74,6 +75,21 @@ struct MemoryCommand: ParsableCommand {
     }
 }
 
+struct TranslateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "translate",
+        abstract: "Address to IOVA and back (W5), also while another thread maps.")
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var sizes: TranslateSizes
+
+    func run() throws {
+        let session = try Session(common)
+        try session.runTranslate(sizes)
+        try session.finish()
+    }
+}
+
 struct AllCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "all", abstract: "Every suite, one after the other.")
@@ -83,12 +99,14 @@ struct AllCommand: ParsableCommand {
     @OptionGroup var map: MapSizes
     @OptionGroup var cost: CostSizes
     @OptionGroup var memory: MemorySizes
+    @OptionGroup var translate: TranslateSizes
 
     func run() throws {
         let session = try Session(common)
         try session.runAllocator(allocator, cases: AllocatorCase.standard)
         try session.runMap(map)
         try session.runCost(cost)
+        try session.runTranslate(translate)
         try session.runMemory(memory)
         try session.finish()
     }

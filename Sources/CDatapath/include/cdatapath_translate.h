@@ -48,8 +48,12 @@
 
 #if defined(__GNUC__)
 #define CDP_LIKELY(x) __builtin_expect(!!(x), 1)
+#define CDP_ALWAYS_INLINE static inline __attribute__((always_inline))
+#define CDP_APART static __attribute__((noinline, unused))
 #else
 #define CDP_LIKELY(x) (x)
+#define CDP_ALWAYS_INLINE static inline
+#define CDP_APART static inline
 #endif
 
 /* One direction, as a reader holds it: by value, so that its words can stay in registers. */
@@ -187,9 +191,13 @@ static inline cdp_run cdp_translate_run(const cdp_table *table, uint64_t source,
 	return run;
 }
 
-/* What cdp_translate leaves: granules in parts, ranges across granules, other sectors, misses. */
-static inline cdp_translation cdp_translate_rest(cdp_table table, uint64_t source, uint64_t count)
+/* What cdp_translate leaves: granules in parts, ranges across granules, other sectors, misses. A
+ * call, with words for arguments, so that the loop around cdp_translate keeps its registers. */
+CDP_APART cdp_translation cdp_translate_rest(const uint64_t *home, uint64_t home_first,
+					     uint64_t *const *sectors, uint64_t source,
+					     uint64_t count)
 {
+	const cdp_table table = {home, home_first, sectors};
 	cdp_translation result = {0, false};
 	uint64_t entry;
 	cdp_run run;
@@ -209,7 +217,7 @@ static inline cdp_translation cdp_translate_rest(cdp_table table, uint64_t sourc
 
 /* Where the range [source, source + count) lies, if all of it is mapped in one piece; never for 0
  * bytes. */
-static inline cdp_translation cdp_translate(cdp_table table, uint64_t source, uint64_t count)
+CDP_ALWAYS_INLINE cdp_translation cdp_translate(cdp_table table, uint64_t source, uint64_t count)
 {
 	uint64_t offset = source - table.home_first;
 
@@ -223,7 +231,7 @@ static inline cdp_translation cdp_translate(cdp_table table, uint64_t source, ui
 			return result;
 		}
 	}
-	return cdp_translate_rest(table, source, count);
+	return cdp_translate_rest(table.home, table.home_first, table.sectors, source, count);
 }
 
 /* Splits a buffer where it does not go on in one piece; `to_iova` is keyed by address. */

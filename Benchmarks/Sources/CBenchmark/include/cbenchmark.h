@@ -59,6 +59,9 @@ static inline void cbench_pause(void)
 /* CLOCK_MONOTONIC_RAW in nanoseconds. */
 uint64_t cbench_monotonic_ns(void);
 
+/* Sleeps for about as long. */
+void cbench_sleep_ns(uint64_t nanoseconds);
+
 /* Binds the calling thread to the nth of the processors that it may use, counted from 0 and round
  * again. Returns 0 or -errno. */
 int cbench_pin_thread(unsigned int nth);
