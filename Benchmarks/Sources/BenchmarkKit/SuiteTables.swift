@@ -65,8 +65,8 @@ extension Table {
     public static var translate: Table {
         Table(
             title: [
-                "translate: nanoseconds per query (W5: address to IOVA; W5-back: IOVA to address), of"
-                    + " the best repetition",
+                "translate: nanoseconds per query of the best repetition, address to IOVA and IOVA to"
+                    + " address; -maps: medians",
                 "limit: a table of differences, one load and no check, in turns; x quiet: while"
                     + " another thread maps (steps a second), over without",
             ],

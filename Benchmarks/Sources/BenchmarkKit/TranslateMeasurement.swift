@@ -36,50 +36,48 @@ struct TranslateMeasurement {
     }
 
     /// Blocks of a millisecond in turns, with and without a thread that maps. Of the first those
-    /// count in which it has made a step. The best tenth of both is compared: what else runs on the
-    /// machine makes blocks longer at random, the steps all of them.
+    /// count in which it has made a step. Both by the processor time of this thread: who else runs
+    /// on a loaded machine is left out, and what the other thread's steps do to this one is not.
     func whileMapping(_ workload: TranslateWorkload) throws(BenchmarkError) -> BenchmarkResult {
         let mapper = try MappingThread(workload.domain, clock)
         defer { mapper.end() }
         var quiet: [Double] = []
         var busy: [Double] = []
-        var seconds = 0.0
-        var steps = 0
+        var (seconds, steps) = (0.0, 0)
         for _ in 0..<options.repetitions {
-            for _ in 0..<options.blocks { quiet.append(try block(workload.translator).ns) }
+            for _ in 0..<options.blocks { quiet.append(try block(workload.translator)) }
             mapper.go()
+            let start = cbench_ticks_end()
+            let first = mapper.steps
             for _ in 0..<options.blocks {
                 let before = mapper.steps
-                let block = try block(workload.translator)
-                seconds += block.seconds
-                steps += mapper.steps - before
-                if mapper.steps > before { busy.append(block.ns) }
+                let time = try block(workload.translator)
+                if mapper.steps > before { busy.append(time) }
             }
+            seconds += clock.nanoseconds(cbench_ticks_end() - start) / 1e9
+            steps += mapper.steps - first
             mapper.pause()
         }
         if let failure = mapper.failure { throw BenchmarkError("translate: \(failure)") }
         guard !busy.isEmpty else { throw BenchmarkError("translate: the other thread never ran") }
-        let tenth = busy.sorted()[busy.count / 10]
-        var result = row(name + "-maps", [tenth], reference: nil)
-        result.meanNs = busy.reduce(0, +) / Double(busy.count)
-        result.worstMedianNs = busy.max()
+        var result = row(name + "-maps", busy, reference: nil)
+        result.medianNs = median(busy)
         result.repetitions = options.repetitions
-        result.ratioToQuiet = tenth / quiet.sorted()[quiet.count / 10]
+        result.ratioToQuiet = median(busy) / median(quiet)
         result.messages = Int(Double(steps) / seconds)
         return result
     }
 
-    private func block(
-        _ translator: AddressTranslator
-    ) throws(BenchmarkError) -> (ns: Double, seconds: Double) {
-        let end = clock.ticks(seconds: 1e-3)
-        let start = cbench_ticks_begin()
-        var (passes, sum) = (0, 0.0)
-        repeat {
-            sum += try check(translator.pass(sources.span, isDependent: isDependent, direction))
+    /// Nanoseconds of processor time per query.
+    private func block(_ translator: AddressTranslator) throws(BenchmarkError) -> Double {
+        let start = cbench_thread_ns()
+        var (passes, now) = (0, start)
+        while now - start < 1_000_000 {
+            _ = try check(translator.pass(sources.span, isDependent: isDependent, direction))
             passes += 1
-        } while cbench_ticks_end() - start < end
-        return (sum / Double(passes), clock.nanoseconds(cbench_ticks_end() - start) / 1e9)
+            now = cbench_thread_ns()
+        }
+        return Double(now - start) / Double(passes * sources.count)
     }
 
     /// Nanoseconds per query.

@@ -20,7 +20,7 @@ public struct TranslateOptions: Sendable {
     }
 }
 
-/// The suite `translate` (W5): address to IOVA and back through `AddressTranslator`, in turns with
+/// The suite `translate`: address to IOVA and back through `AddressTranslator`, in turns with
 /// the limit, a table of differences of which one entry is loaded and nothing is looked at.
 ///
 /// - `rand`, `hot`: queries anywhere, or nine of ten in eight regions; `dep`: the next query waits

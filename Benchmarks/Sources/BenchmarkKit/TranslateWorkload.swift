@@ -3,7 +3,7 @@ internal import IOVAAllocator
 internal import VDPAMemory
 internal import VDPASimulator
 
-/// W5: M regions of 64 MiB, gaps of 2 to 30 MiB between their addresses, their IOVAs in another
+/// M regions of 64 MiB, gaps of 2 to 30 MiB between their addresses, their IOVAs in another
 /// order side by side. No byte of them is touched, so that they have no pages.
 @safe
 final class TranslateWorkload {
@@ -18,11 +18,11 @@ final class TranslateWorkload {
     private var ids: [RegionID] = []
 
     init(regions: Int, seed: UInt64) throws {
-        // The device maps by virtual address: it pins nothing, and looks at no page.
+        // The device maps by virtual address, so that nobody looks at a page, and only answers.
         var configuration = SimulatedDevice.Configuration.vduse()
         configuration.entryLimit = 1 << 40
         domain = try DMADomain(
-            VDPADevice(SimulatedDevice(configuration)),
+            .answering(configuration),
             options: .init(regionCapacity: regions + 1024))
         var random = SplitMix64(seed: seed)
         var next = Self.firstAddress
@@ -110,8 +110,8 @@ final class TranslateWorkload {
 }
 
 enum TranslateDirection: String, CaseIterable {
-    case toIOVA = "W5"
-    case toAddress = "W5-back"
+    case toIOVA = "iova"
+    case toAddress = "address"
 }
 
 /// MAP_FIXED_NOREPLACE: Glibc's module has only what plain constants say.

@@ -78,7 +78,7 @@ struct MemoryCommand: ParsableCommand {
 struct TranslateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "translate",
-        abstract: "Address to IOVA and back (W5), also while another thread maps.")
+        abstract: "Address to IOVA and back, also while another thread maps.")
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var sizes: TranslateSizes

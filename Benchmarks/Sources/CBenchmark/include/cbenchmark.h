@@ -69,6 +69,9 @@ int cbench_pin_thread(unsigned int nth);
 /* CLOCK_PROCESS_CPUTIME_ID: what all threads of the process have used of processors, in nanoseconds. */
 uint64_t cbench_process_ns(void);
 
+/* CLOCK_THREAD_CPUTIME_ID: the same of the calling thread. */
+uint64_t cbench_thread_ns(void);
+
 /* Gives the heap's free pages back to the kernel. */
 void cbench_trim_heap(void);
 
