@@ -219,10 +219,10 @@ CDP_APART cdp_translation cdp_translate_rest(const uint64_t *home, uint64_t home
  * bytes. */
 CDP_ALWAYS_INLINE cdp_translation cdp_translate(cdp_table table, uint64_t source, uint64_t count)
 {
-	uint64_t offset = source - table.home_first;
+	uint64_t granule = (source - table.home_first) >> CDP_GRANULE_BITS;
 
-	if (CDP_LIKELY(offset >> CDP_SECTOR_BITS == 0)) {
-		uint64_t entry = cdp_load_entry(&table.home[offset >> CDP_GRANULE_BITS]);
+	if (CDP_LIKELY(granule < CDP_SECTOR_GRANULES)) {
+		uint64_t entry = cdp_load_entry(&table.home[granule]);
 
 		if (CDP_LIKELY((entry & CDP_ENTRY_WHOLE) &&
 			       count - 1 < CDP_GRANULE_BYTES - (source & (CDP_GRANULE_BYTES - 1)))) {
