@@ -219,13 +219,15 @@ CDP_APART cdp_translation cdp_translate_rest(const uint64_t *home, uint64_t home
  * bytes. */
 CDP_ALWAYS_INLINE cdp_translation cdp_translate(cdp_table table, uint64_t source, uint64_t count)
 {
-	uint64_t granule = (source - table.home_first) >> CDP_GRANULE_BITS;
+	uint64_t offset = source - table.home_first;
+	/* Without the granule's number what is left is small only where the sector is home, and then
+	 * it is the offset in the granule: one comparison for both. */
+	uint64_t within = offset & ~(CDP_SECTOR_BYTES - CDP_GRANULE_BYTES);
 
-	if (CDP_LIKELY(granule < CDP_SECTOR_GRANULES)) {
-		uint64_t entry = cdp_load_entry(&table.home[granule]);
+	if (CDP_LIKELY(count - 1 < CDP_GRANULE_BYTES && within < CDP_GRANULE_BYTES - (count - 1))) {
+		uint64_t entry = cdp_load_entry(&table.home[offset >> CDP_GRANULE_BITS]);
 
-		if (CDP_LIKELY((entry & CDP_ENTRY_WHOLE) &&
-			       count - 1 < CDP_GRANULE_BYTES - (source & (CDP_GRANULE_BYTES - 1)))) {
+		if (CDP_LIKELY(entry & CDP_ENTRY_WHOLE)) {
 			cdp_translation result = {source + (entry - CDP_ENTRY_WHOLE), true};
 
 			return result;
