@@ -40,6 +40,9 @@ public struct BenchmarkResult: Sendable {
     /// The same of processor time, all threads together.
     public var processorRatioToPopulate: Double?
 
+    /// While another thread maps and unmaps, over the figure without it, in turns.
+    public var ratioToQuiet: Double?
+
     /// The median over the reference beside it: the figure that survives a change of machine.
     public var ratio: Double? { referenceNs.map { medianNs / $0 } }
 
@@ -85,6 +88,7 @@ extension BenchmarkResult: Encodable {
         case ratioToOneThread = "ratio_to_one_thread"
         case ratioToPopulate = "ratio_to_populate"
         case processorRatioToPopulate = "processor_ratio_to_populate"
+        case ratioToQuiet = "ratio_to_quiet"
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -117,5 +121,6 @@ extension BenchmarkResult: Encodable {
         try row.encode(ratioToOneThread, forKey: .ratioToOneThread)
         try row.encode(ratioToPopulate, forKey: .ratioToPopulate)
         try row.encode(processorRatioToPopulate, forKey: .processorRatioToPopulate)
+        try row.encode(ratioToQuiet, forKey: .ratioToQuiet)
     }
 }

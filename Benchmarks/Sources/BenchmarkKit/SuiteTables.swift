@@ -107,6 +107,26 @@ extension Table {
             ])
     }
 
+    public static var translate: Table {
+        Table(
+            title: [
+                "translate: nanoseconds per query of the best repetition, address to IOVA and IOVA to"
+                    + " address; -maps: medians",
+                "limit: a table of differences, one load and no check, in turns; x quiet: while"
+                    + " another thread maps (steps a second), over without",
+            ],
+            columns: [
+                name(width: 20), count("regions", width: 8),
+                figure("best", decimals: 2) { $0.medianNs },
+                figure("mean", decimals: 2) { $0.meanNs },
+                figure("worst", decimals: 2) { $0.worstMedianNs },
+                figure("limit", decimals: 2) { $0.referenceNs },
+                figure("x limit", decimals: 2) { $0.ratio },
+                figure("x quiet", decimals: 3) { $0.ratioToQuiet },
+                figure("steps", decimals: 0) { $0.messages > 0 ? Double($0.messages) : nil },
+            ])
+    }
+
     public static var memory: Table {
         Table(
             title: [

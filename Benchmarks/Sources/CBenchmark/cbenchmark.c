@@ -30,6 +30,13 @@ uint64_t cbench_monotonic_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+void cbench_sleep_ns(uint64_t nanoseconds)
+{
+	struct timespec time = {(time_t)(nanoseconds / 1000000000u),
+				(long)(nanoseconds % 1000000000u)};
+	nanosleep(&time, NULL);
+}
+
 int cbench_pin_thread(unsigned int nth)
 {
 	cpu_set_t allowed, chosen;
@@ -50,6 +57,13 @@ uint64_t cbench_process_ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t cbench_thread_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 

@@ -107,6 +107,14 @@ struct HeapSizes: ParsableArguments {
     var slotCounts: [Int] = []
 }
 
+/// Sizes of the suite `translate`.
+struct TranslateSizes: ParsableArguments {
+    @Option(
+        parsing: .upToNextOption,
+        help: "Regions of 64 MiB (default 8 64 512 4096; with --quick 8 64).")
+    var translated: [Int] = []
+}
+
 /// Sizes of the suite `map`.
 struct MapSizes: ParsableArguments {
     @Option(help: "Regions of 4 KiB mapped per way (default 1000; with --quick 200).")

@@ -112,6 +112,15 @@ final class Session {
         try PoolSuite.run(options, clock: clock, report: open(.pool))
     }
 
+    func runTranslate(_ sizes: TranslateSizes) throws {
+        var options = TranslateOptions()
+        if common.quick { options.makeQuick() }
+        options.seed = common.seed
+        if let repetitions = common.repetitions { options.repetitions = repetitions }
+        if !sizes.translated.isEmpty { options.regionCounts = sizes.translated }
+        try TranslateSuite.run(options, clock: clock, report: open(.translate))
+    }
+
     func finish() throws {
         if let path = common.json {
             try report.write(to: path)

@@ -8,7 +8,7 @@ struct VDPABench: ParsableCommand {
         abstract: "Measures the IOVA allocator, mapping, backing memory, and the pool of buffers.",
         subcommands: [
             AllocatorCommand.self, MapCommand.self, CostCommand.self, MemoryCommand.self,
-            HeapCommand.self, PoolCommand.self, AllCommand.self,
+            HeapCommand.self, PoolCommand.self, TranslateCommand.self, AllCommand.self,
         ],
         defaultSubcommand: AllCommand.self)
 }
@@ -103,6 +103,21 @@ struct PoolCommand: ParsableCommand {
     }
 }
 
+struct TranslateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "translate",
+        abstract: "Address to IOVA and back, also while another thread maps.")
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var sizes: TranslateSizes
+
+    func run() throws {
+        let session = try Session(common)
+        try session.runTranslate(sizes)
+        try session.finish()
+    }
+}
+
 struct AllCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "all", abstract: "Every suite, one after the other.")
@@ -113,6 +128,7 @@ struct AllCommand: ParsableCommand {
     @OptionGroup var cost: CostSizes
     @OptionGroup var heap: HeapSizes
     @OptionGroup var memory: MemorySizes
+    @OptionGroup var translate: TranslateSizes
 
     func run() throws {
         let session = try Session(common)
@@ -121,6 +137,7 @@ struct AllCommand: ParsableCommand {
         try session.runCost(cost)
         try session.runHeap(heap)
         try session.runPool()
+        try session.runTranslate(translate)
         try session.runMemory(memory)
         try session.finish()
     }

@@ -74,6 +74,7 @@ extension DomainState {
         }
         liveRegionCount += 1
         liveRegionBytes += size
+        if translation != nil, let record = regions.record(id) { translate(record) }
         counters.batches += 1
         return CarvedRegion(
             id: id, range: place.range, address: address, access: extent.access,
@@ -91,6 +92,7 @@ extension DomainState {
             extent.liveRegions > 1 || !carver.releasesWhenEmpty(extent, retiring: [])
         else { return false }
         if !right.force { try requireNoRing(in: record.range) }
+        translation?.remove(record)
         carver.clean(record)
         unwind { try carver.space.free(record.handle) }
         extent.liveRegions -= 1

@@ -94,6 +94,7 @@ extension DomainState {
             sortDead(&transaction, canWait: !makesRoom)
             let mustUnmapFirst =
                 try check(transaction) || makesRoom || !transaction.yielded.isEmpty
+            try prepareTranslation(transaction)
             try send(transaction.messages(unmapFirst: mustUnmapFirst), &transaction)
         } catch {
             abort(transaction)
@@ -202,6 +203,7 @@ extension DomainState {
                 count: carved.byteCount)
             unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
         }
+        untranslate(transaction)
         for id in transaction.placed { setLive(id) }
         for extent in transaction.newExtents {
             extent.memory?.publish()
@@ -232,6 +234,7 @@ extension DomainState {
             liveRegionBytes += record.byteCount
         }
         liveRegionCount += 1
+        if translation != nil, let record = regions.record(id) { translate(record) }
     }
 
     private mutating func release(_ id: RegionID) {
@@ -258,6 +261,7 @@ extension DomainState {
     func withdraw(_ extent: Extent) {
         guard let carver = extent.carver else { return }
         unwind { try carver.space.withdrawUsable(extent.range) }
+        translation?.reclaim(extent)
         if carver.recentExtent === extent { carver.recentExtent = nil }
         carver.growthLimit = Carver.largestExtent
         carver.extentBytes -= extent.byteCount

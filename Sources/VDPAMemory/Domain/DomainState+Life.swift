@@ -62,6 +62,8 @@ extension DomainState {
         var named: [RegionID] = []
         // A pending one belongs to a batch that is still being collected, which gives it back.
         regions.visit { id, record in if record.state == .live { named.append(id) } }
+        untranslateAll(all)
+        translation = nil
         for id in named { regions.give(id) }
         for target in targets { target.forgetMappings() }
         release(afterUnlock: all)

@@ -27,6 +27,8 @@ struct DomainState: ~Copyable {
     var counters = DomainCounters()
     /// Messages that were sent to address spaces which have left, or did not come to stay.
     var retiredMessages = IOTLBMessageCounts()
+    /// Address to IOVA and back; nil until somebody asks for the translator.
+    var translation: TranslationTables?
     /// Of the regions that are live, so that nobody has to walk them.
     var liveRegionCount = 0
     var liveRegionBytes: UInt64 = 0

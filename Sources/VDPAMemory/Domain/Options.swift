@@ -33,6 +33,8 @@ public struct DMADomainOptions: Sendable {
     public var refusesMappingWhileQueuesEnabled = false
     /// Nanoseconds of a clock that never goes back; a test has its own.
     package var clock: @Sendable () -> UInt64 = { MonotonicClock.nanoseconds() }
+    /// How many mappings the translator's tables may take; a test lets one of them fail.
+    package var translatorMappingLimit = UInt64.max
 
     /// The defaults suit a datapath with thousands of regions on one device.
     public init(

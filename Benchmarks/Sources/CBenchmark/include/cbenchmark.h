@@ -61,6 +61,9 @@ static inline void cbench_pause(void)
 /* CLOCK_MONOTONIC_RAW in nanoseconds. */
 uint64_t cbench_monotonic_ns(void);
 
+/* Sleeps for about as long. */
+void cbench_sleep_ns(uint64_t nanoseconds);
+
 /* Binds the calling thread to the nth of the processors that it may use, counted from 0 and round
  * again. Returns 0 or -errno. */
 int cbench_pin_thread(unsigned int nth);
@@ -68,6 +71,9 @@ int cbench_pin_thread(unsigned int nth);
 /* CLOCK_PROCESS_CPUTIME_ID: what all threads of the process have used of processors, in
  * nanoseconds. */
 uint64_t cbench_process_ns(void);
+
+/* CLOCK_THREAD_CPUTIME_ID: the same of the calling thread. */
+uint64_t cbench_thread_ns(void);
 
 /* Gives the heap's free pages back to the kernel. */
 void cbench_trim_heap(void);
