@@ -19,6 +19,7 @@ public final class DMADomain: Sendable {
     public var range: IOVARange { core.state.withLock { state in state.range } }
     private let forkMark: ForkMark
     private let observer: (@Sendable (DMAEvent) -> Void)?
+    let hostCalls: SystemCalls
     let core: DomainCore
 
     /// A domain over one address space of a device.
@@ -39,6 +40,7 @@ public final class DMADomain: Sendable {
         try device.claim(addressSpace: addressSpace, ledger: core)
         forkMark = ForkMark()
         observer = options.observer
+        hostCalls = options.hostCalls
         self.core = core
     }
 

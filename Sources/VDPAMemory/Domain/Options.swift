@@ -1,4 +1,4 @@
-internal import HostMemory
+package import HostMemory
 
 /// How a domain behaves.
 public struct DMADomainOptions: Sendable {
@@ -25,6 +25,8 @@ public struct DMADomainOptions: Sendable {
     public var raisesLockedMemoryLimit = false
     /// Nanoseconds of a clock that never goes back; a test has its own.
     package var clock: @Sendable () -> UInt64 = { MonotonicClock.nanoseconds() }
+    /// The calls that memory is had with, which a test can make fail.
+    package var hostCalls = SystemCalls()
 
     /// The defaults suit a datapath with thousands of regions on one device.
     public init(

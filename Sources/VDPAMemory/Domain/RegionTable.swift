@@ -47,8 +47,9 @@ struct RegionTable: ~Copyable {
         var nextFree: UInt32
     }
 
-    /// Of all tables that the process has had; wraps after 2^32 of them.
-    private static let tableCount = Atomic<UInt32>(0)
+    /// Of all tables that the process has had; the number wraps after 2^32 of them. Of 64 bits, as
+    /// Swift 6.3 crashes when it compiles an Atomic<UInt32> with ThreadSanitizer.
+    private static let tableCount = Atomic<UInt64>(0)
 
     private let number: UInt32
     private let slots: UnsafeMutablePointer<Slot>
@@ -58,7 +59,8 @@ struct RegionTable: ~Copyable {
     private var freeHead = UInt32.max
 
     init(capacity: Int) {
-        number = RegionTable.tableCount.wrappingAdd(1, ordering: .relaxed).newValue
+        number = UInt32(
+            truncatingIfNeeded: RegionTable.tableCount.wrappingAdd(1, ordering: .relaxed).newValue)
         unsafe slots = .allocate(capacity: capacity)
         self.capacity = capacity
     }

@@ -37,6 +37,9 @@ public struct DMAStatistics: Hashable, Sendable {
     /// Freed mappings that a device wrote to before they were unmapped: see
     /// `DMADomainOptions.detectsWritesAfterFree`.
     public let writesAfterFree: UInt64
+    /// Nanoseconds spent on the memory of what was mapped: had from the kernel, populated, its nodes
+    /// verified.
+    public let populationNanoseconds: UInt64
     /// Free bytes of the IOVA space, saturated at 2^64-1, and the largest hole.
     public let freeBytes: UInt64
     /// The most bytes that one placement could have.
@@ -66,6 +69,7 @@ public struct DMAStatistics: Hashable, Sendable {
         failedFrees = state.counters.failedFrees
         lostExtents = state.counters.lostExtents
         writesAfterFree = state.counters.writesAfterFree
+        populationNanoseconds = state.counters.populationNanoseconds
         freeBytes = state.space.freeByteCount
         largestHoleBytes = state.space.largestHole()
     }
