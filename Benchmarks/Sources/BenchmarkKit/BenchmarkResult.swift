@@ -21,6 +21,10 @@ public struct BenchmarkResult: Sendable {
     public var repetitions = 1
     /// The median of the slowest repetition: what the neighbours did.
     public var worstMedianNs: Double?
+    /// The median of the fastest repetition, where the row is not that one.
+    public var bestMedianNs: Double?
+    /// The processor time of the repetition that took least, all threads together.
+    public var bestProcessorNs: Double?
     /// Last live byte minus first, over the live bytes.
     public var spanOverLive: Double?
     public var residentBytesPerRegion: Double?
@@ -35,6 +39,10 @@ public struct BenchmarkResult: Sendable {
     public var ratioToPopulate: Double?
     /// The same of processor time, all threads together.
     public var processorRatioToPopulate: Double?
+    /// The fastest repetition over that of the same regions mapped one message each, per region.
+    public var ratioToOneByOne: Double?
+    /// The fastest repetition over that of one UPDATE by hand over as much of the same memory.
+    public var ratioToRawUpdate: Double?
 
     /// The median over the reference beside it: the figure that survives a change of machine.
     public var ratio: Double? { referenceNs.map { medianNs / $0 } }
@@ -70,6 +78,8 @@ extension BenchmarkResult: Encodable {
         case p999 = "p999_ns"
         case max = "max_ns"
         case worstMedianNs = "worst_median_ns"
+        case bestMedianNs = "best_median_ns"
+        case bestProcessorNs = "best_processor_ns"
         case spanOverLive = "span_over_live"
         case residentBytesPerRegion = "resident_bytes_per_region"
         case referenceNs = "reference_ns"
@@ -79,6 +89,8 @@ extension BenchmarkResult: Encodable {
         case ratioToOneThread = "ratio_to_one_thread"
         case ratioToPopulate = "ratio_to_populate"
         case processorRatioToPopulate = "processor_ratio_to_populate"
+        case ratioToOneByOne = "ratio_to_one_by_one"
+        case ratioToRawUpdate = "ratio_to_raw_update"
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -100,6 +112,8 @@ extension BenchmarkResult: Encodable {
         try row.encode("0x" + String(checksum, radix: 16), forKey: .checksum)
         try row.encode(repetitions, forKey: .repetitions)
         try row.encode(worstMedianNs, forKey: .worstMedianNs)
+        try row.encode(bestMedianNs, forKey: .bestMedianNs)
+        try row.encode(bestProcessorNs, forKey: .bestProcessorNs)
         try row.encode(spanOverLive, forKey: .spanOverLive)
         try row.encode(residentBytesPerRegion, forKey: .residentBytesPerRegion)
         try row.encode(referenceNs, forKey: .referenceNs)
@@ -109,5 +123,7 @@ extension BenchmarkResult: Encodable {
         try row.encode(ratioToOneThread, forKey: .ratioToOneThread)
         try row.encode(ratioToPopulate, forKey: .ratioToPopulate)
         try row.encode(processorRatioToPopulate, forKey: .processorRatioToPopulate)
+        try row.encode(ratioToOneByOne, forKey: .ratioToOneByOne)
+        try row.encode(ratioToRawUpdate, forKey: .ratioToRawUpdate)
     }
 }

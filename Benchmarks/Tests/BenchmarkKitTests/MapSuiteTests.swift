@@ -3,15 +3,21 @@ import Testing
 @testable import BenchmarkKit
 
 struct MapSuiteTests {
-    @Test func eachWayHasItsRowsAndSharingSavesMessages() throws {
-        var options = MapOptions()
-        (options.regions, options.repetitions) = (64, 1)
+    private func rows(_ options: MapOptions) throws -> [BenchmarkResult] {
         var rows: [BenchmarkResult] = []
         try MapSuite.run(options, clock: .calibrated()) { rows.append($0) }
+        return rows
+    }
+
+    @Test func eachWayHasItsRowsAndSharingSavesMessages() throws {
+        var options = MapOptions()
+        (options.regions, options.singles, options.repetitions) = (64, 64, 1)
+        let rows = try rows(options)
         #expect(
             rows.map(\.caseName) == [
                 "map-one-by-one", "unmap-one-by-one", "map-batch", "unmap-batch",
-                "map-coalesced", "unmap-coalesced", "map-extents", "unmap-extents",
+                "map-coalesced", "unmap-coalesced", "map-extents", "populate-extents",
+                "carve-extents", "unmap-extents", "flush-extents",
             ])
         let messages = Dictionary(uniqueKeysWithValues: rows.map { ($0.caseName, $0.messages) })
         let oneByOne = try #require(messages["map-one-by-one"])
@@ -20,6 +26,30 @@ struct MapSuiteTests {
         #expect(try #require(messages["map-extents"]) < 64)
         #expect(rows.allSatisfy { $0.n == 64 && $0.medianNs > 0 })
         #expect(rows[0].percentiles != nil)
+    }
+
+    /// The goal's counts: one UPDATE for each 2 MiB at most, BEGIN and END; and nothing more than a
+    /// message for each extent afterwards.
+    @Test func moreRegionsThanEntriesAreCarvedInFewMessages() throws {
+        var options = MapOptions()
+        (options.regions, options.repetitions) = (10_000, 1)
+        let rows = try rows(options)
+        let byName = Dictionary(uniqueKeysWithValues: rows.map { ($0.caseName, $0) })
+        let carve = try #require(byName["carve-extents"])
+        let single = try #require(byName["map-one-by-one"])
+        #expect(carve.n == 10_000)
+        #expect(single.n <= 2_000)
+        let extents = (10_000 * 4096 + (2 << 20) - 1) / (2 << 20)
+        #expect(carve.messages <= extents + 2)
+        let freed = try #require(byName["unmap-extents"])
+        let flushed = try #require(byName["flush-extents"])
+        #expect(freed.messages + flushed.messages <= extents + 2)
+        #expect(flushed.messages > 0)
+        #expect(carve.ratioToOneByOne != nil)
+        #expect(carve.ratioToRawUpdate == nil)
+        let whole = try #require(byName["map-extents"])
+        let population = try #require(byName["populate-extents"])
+        #expect(abs(whole.medianNs - population.medianNs - carve.medianNs) < 0.01 * whole.medianNs)
     }
 
     @Test func missingDeviceIsNamed() {
