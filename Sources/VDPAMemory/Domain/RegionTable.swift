@@ -47,20 +47,20 @@ struct RegionTable: ~Copyable {
         var nextFree: UInt32
     }
 
-    /// Of all tables that the process has had; the number wraps after 2^32 of them. Of 64 bits, as
-    /// Swift 6.3 crashes when it compiles an Atomic<UInt32> with ThreadSanitizer.
-    private static let tableCount = Atomic<UInt64>(0)
+    /// Of all tables that the process has had; wraps after 2^32 of them.
+    private static let tableCount = Atomic<UInt32>(0)
 
-    private let number: UInt32
+    /// First: of a loadable structure Swift 6.3 instruments the first property for ThreadSanitizer in
+    /// the place of the one that is used, and crashes where that is no pointer.
     private let slots: UnsafeMutablePointer<Slot>
+    private let number: UInt32
     let capacity: Int
     private(set) var count = 0
     private var frontier: UInt32 = 0
     private var freeHead = UInt32.max
 
     init(capacity: Int) {
-        number = UInt32(
-            truncatingIfNeeded: RegionTable.tableCount.wrappingAdd(1, ordering: .relaxed).newValue)
+        number = RegionTable.tableCount.wrappingAdd(1, ordering: .relaxed).newValue
         unsafe slots = .allocate(capacity: capacity)
         self.capacity = capacity
     }

@@ -10,19 +10,16 @@ extension DomainSoak {
         var random = SeededGenerator(seed: seed &* 0x1_0001 &+ UInt64(thread) &+ 0xd00d)
         var done = 0
         while done < steps {
-            if random.chance(oneIn: 8) {
-                stray(&random)
-            } else if let region = board.take(random.below(1 << 20)) {
-                use(region, &random)
-                board.put(region)
-            } else if driversLeft.withLock({ $0 }) == 0 {
-                return
-            } else {
+            guard let region = board.take(random.below(1 << 20)) else {
+                if driversLeft.withLock({ $0 }) == 0 { return }
                 // No step: the drivers may not have begun.
                 ThreadCrew.giveWay()
                 continue
             }
+            use(region, &random)
+            board.put(region)
             done += 1
+            if random.chance(oneIn: 6) { stray(&random) }
         }
     }
 

@@ -130,9 +130,10 @@ extension DomainSoak {
         var random = SeededGenerator(seed: seed &* 0x1_0001 &+ 0x0bad)
         for step in 0..<steps {
             do {
-                switch random.below(4) {
-                case 0, 1: try attachOrDetach()
-                case 2: try stopAndRemap(resets: true)
+                // In turn: a short run has all of them.
+                switch step % 4 {
+                case 0, 2: try attachOrDetach()
+                case 1: try stopAndRemap(resets: true)
                 default: try stopAndRemap(resets: false)
                 }
             } catch {

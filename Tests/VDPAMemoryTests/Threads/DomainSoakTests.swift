@@ -25,7 +25,7 @@ struct DomainSoakTests {
             case 0..<DomainSoak.driverCount:
                 soak.playDriver(steps: DomainSoakTests.steps, thread: thread)
             case 3, 4: soak.playDevice(steps: DomainSoakTests.steps * 2, thread: thread)
-            default: soak.playOperator(steps: DomainSoakTests.steps / 8)
+            default: soak.playOperator(steps: max(8, DomainSoakTests.steps / 8))
             }
         }
         try soak.finish()
