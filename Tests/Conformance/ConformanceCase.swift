@@ -24,7 +24,8 @@ package struct ConformanceCase: Sendable, CustomStringConvertible {
     package static let all =
         messages + ranges + batches + limits + lifeCycle + control + rings + addressSpaces
         + foreignProcess + adoption + adoptedDescriptors + domains + domainResets
-        + domainBudgets + domainMemory + domainSharing + messageFailures + deviceNodes + hostMemory
+        + domainBudgets + domainMemory + domainSharing + domainDevices + messageFailures
+        + deviceNodes + hostMemory
 
     package static func applicable(
         to profile: Profile, on machine: MachineKind

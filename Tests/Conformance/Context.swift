@@ -7,6 +7,10 @@ package protocol ConformanceMachine: Sendable {
     func open() -> Result<any DeviceFile, Errno>
     /// Opens the same device as the library does.
     func openDevice() throws(DMAError) -> VDPADevice
+    /// Another device of the machine, of whatever kind, for a domain with two.
+    func openSecond() -> Result<any DeviceFile, Errno>
+    /// The same, opened as the library does.
+    func openSecondDevice() throws(DMAError) -> VDPADevice
     /// Gives an open file to the library, by its descriptor where there is one. It stays the
     /// caller's to close where it is refused or duplicated.
     func adopt(_ file: any DeviceFile, duplicating: Bool) throws(DMAError) -> VDPADevice

@@ -4,15 +4,27 @@ internal import VDPAMemory
 extension ConformanceCase {
     /// Entries of the kernel's table and locked memory.
     static let domainBudgets: [ConformanceCase] = [
-        ConformanceCase("5000 small regions live on a device with 2048 entries") { context in
+        ConformanceCase("50000 small regions live on a device with 2048 entries") { context in
             let domain = try context.openDomain()
-            let ids = try allocate(5000, in: domain)
+            // From both nodes: neither has as many large pages by itself.
+            let ids = try allocate(50_000, in: domain, AllocationOptions(node: .any))
             let now = domain.statistics
-            try expectEqual(now.regions, 5000, "regions")
+            try expectEqual(now.regions, 50_000, "regions")
             try expectEqual(now.extents <= 10, true, "\(now.extents) extents")
             try expectEqual(now.messages <= 12, true, "\(now.messages) messages")
+            try expectEqual(now.entriesAtLeast <= 2048, true, "\(now.entriesAtLeast) entries")
             try expectEqual(
                 context.pinnedPages(), context.pins(Int(now.mappedBytes / 4096)), "pinned")
+            // Each has bytes of its own.
+            for (number, id) in ids.enumerated() {
+                // Safe: a live region's memory.
+                unsafe try domain.info(id).address.storeBytes(of: number, as: Int.self)
+            }
+            for (number, id) in ids.enumerated() {
+                let word = unsafe try domain.info(id).address.load(as: Int.self)
+                guard word != number else { continue }
+                throw ConformanceFailure(description: "region \(number) holds \(word)")
+            }
             try domain.batch { batch throws(DMAError) in
                 for id in ids { try batch.free(id) }
             }
@@ -89,11 +101,13 @@ extension ConformanceCase {
     ]
 
     private static func allocate(
-        _ count: Int, in domain: DMADomain
+        _ count: Int, in domain: DMADomain, _ options: AllocationOptions = .init()
     ) throws(DMAError) -> [RegionID] {
         try domain.batch { batch throws(DMAError) in
             var ids: [RegionID] = []
-            for _ in 0..<count { ids.append(try batch.allocate(byteCount: 4096)) }
+            for _ in 0..<count {
+                ids.append(try batch.allocate(byteCount: 4096, options: options))
+            }
             return ids
         }
     }

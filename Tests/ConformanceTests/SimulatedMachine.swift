@@ -7,12 +7,20 @@ import VhostVDPA
 /// The simulator's side of `ConformanceMachine`.
 struct SimulatedMachine: ConformanceMachine {
     let device: SimulatedDevice
+    let second: SimulatedDevice
 
-    init(_ profile: Profile) { device = SimulatedDevice(profile.configuration) }
+    init(_ profile: Profile) {
+        device = SimulatedDevice(profile.configuration)
+        second = SimulatedDevice(profile.secondConfiguration)
+    }
 
     func open() -> Result<any DeviceFile, Errno> { device.open().map { $0 } }
 
     func openDevice() throws(DMAError) -> VDPADevice { try VDPADevice(device) }
+
+    func openSecond() -> Result<any DeviceFile, Errno> { second.open().map { $0 } }
+
+    func openSecondDevice() throws(DMAError) -> VDPADevice { try VDPADevice(second) }
 
     func adopt(_ file: any DeviceFile, duplicating: Bool) throws(DMAError) -> VDPADevice {
         let lent = LentFile(file)
@@ -21,12 +29,15 @@ struct SimulatedMachine: ConformanceMachine {
         return adopted
     }
 
-    func setLockedMemoryLimit(_ byteCount: UInt64?) { device.lockedMemoryLimit = byteCount }
+    func setLockedMemoryLimit(_ byteCount: UInt64?) {
+        device.lockedMemoryLimit = byteCount
+        second.lockedMemoryLimit = byteCount
+    }
 
     /// Other tests run at the same time.
     var isAlone: Bool { false }
 
-    func pinnedByteCount() -> UInt64 { device.pinnedByteCount }
+    func pinnedByteCount() -> UInt64 { device.pinnedByteCount + second.pinnedByteCount }
 
     func probeFromOtherProcess(_ file: any DeviceFile) throws -> ForeignAnswers {
         try SimulatedDevice.simulateOtherProcess { ForeignAnswers(try ForeignProbe.run(file)) }
@@ -61,6 +72,18 @@ extension Profile {
         switch self {
         case .sim: .vdpaSimNet()
         case .simNoBatch: .vdpaSimNet(batchMapping: false)
+        case .iommu: .vpVDPA()
+        case .vduse: .vduse()
+        }
+    }
+}
+
+extension Profile {
+    /// The other device of the machine.
+    var secondConfiguration: SimulatedDevice.Configuration {
+        switch self {
+        case .sim: .vdpaSimBlock()
+        case .simNoBatch: .vdpaSimBlock(batchMapping: false)
         case .iommu: .vpVDPA()
         case .vduse: .vduse()
         }

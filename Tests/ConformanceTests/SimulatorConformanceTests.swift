@@ -21,7 +21,8 @@ import VDPASimulator
         let machine = SimulatedMachine(run.profile)
         try Context(profile: run.profile, machine: machine).run(run.conformanceCase)
         #expect(!machine.device.isOpen, "the case left its file open")
-        #expect(machine.device.pinnedByteCount == 0)
+        #expect(!machine.second.isOpen, "the case left its second file open")
+        #expect(machine.pinnedByteCount() == 0)
     }
 
     @Test(arguments: Profile.allCases)

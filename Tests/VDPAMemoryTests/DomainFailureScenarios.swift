@@ -5,8 +5,16 @@ import VDPASimulator
 
 /// A change of a domain, of which every call is made to fail once.
 enum FailureScenario: String, CaseIterable, Sendable {
-    case mixedBatch, fiftySlots, freeMany, flush, threshold, trim, oneAllocation, oneFree
+    case mixedBatch, manySlots, freeMany, flush, threshold, trim, oneAllocation, oneFree
     case roomMadeFirst, replacedSlots
+    /// A mixed batch on two devices, of which the second refuses.
+    case secondDevice
+
+    /// A VMM's guest memory.
+    static let slotCount = 300
+
+    /// Many calls alike: the sweep goes through them on one domain, as a failure leaves it as it was.
+    var isLong: Bool { self == .manySlots || self == .freeMany }
 
     var options: DMADomain.Options {
         switch self {
@@ -26,8 +34,8 @@ enum FailureScenario: String, CaseIterable, Sendable {
     /// nothing.
     var leastCallCount: Int {
         switch self {
-        case .mixedBatch: 7
-        case .fiftySlots, .freeMany: 52
+        case .mixedBatch, .secondDevice: 7
+        case .manySlots, .freeMany: FailureScenario.slotCount + 2
         case .flush: 12
         case .threshold: 10
         case .trim: 1
@@ -38,11 +46,25 @@ enum FailureScenario: String, CaseIterable, Sendable {
     }
 }
 
+/// A domain and the tables of all of its devices.
+struct FailureSnapshot: Equatable, CustomStringConvertible {
+    var domain: DomainSnapshot
+    var second: SimulatedDevice.MappingSnapshot?
+
+    var description: String {
+        "\(domain)" + (second.map { ", second device \($0.kernel.map(\.count))" } ?? "")
+    }
+}
+
 /// A domain before the change, and the change.
 final class FailureWorld {
     let world: DomainWorld
     let scenario: FailureScenario
-    let memory = SharedMemory(pages: 256)
+    let memory = SharedMemory(pages: 1024)
+    /// The second device, where there is one.
+    private(set) var second: SimulatedDevice?
+    /// The device whose calls are to fail.
+    var failing: SimulatedDevice { second ?? world.simulator }
     /// Regions that were there before.
     private(set) var ids: [RegionID] = []
 
@@ -52,13 +74,23 @@ final class FailureWorld {
         if scenario == .roomMadeFirst { configuration.entryLimit = 17 }
         world = try DomainWorld(configuration, scenario.options)
         try prepare()
+        if scenario == .secondDevice {
+            let other = SimulatedDevice(kind.configuration)
+            try world.domain.attach(try VDPADevice(other))
+            second = other
+        }
+    }
+
+    /// What must be as before when the change has failed.
+    var snapshot: FailureSnapshot {
+        FailureSnapshot(domain: DomainSnapshot(world), second: second?.mappingSnapshot)
     }
 
     private func prepare() throws(DMAError) {
         switch scenario {
-        case .mixedBatch:
+        case .mixedBatch, .secondDevice:
             ids = try register(2, at: 0x100_0000) + world.allocate(1, byteCount: 2 << 20)
-        case .freeMany: ids = try register(50, at: 0x100_0000)
+        case .freeMany: ids = try register(FailureScenario.slotCount, at: 0x100_0000)
         case .flush:
             ids = try register(12, at: 0x100_0000)
             try world.free(Array(ids[..<10]))
@@ -75,7 +107,7 @@ final class FailureWorld {
         case .oneFree: ids = try register(1, at: 0x100_0000)
         case .replacedSlots: ids = try register(4, at: 0x100_0000)
         case .roomMadeFirst: ids = try register(16, at: 0x100_0000)
-        case .fiftySlots, .oneAllocation: break
+        case .manySlots, .oneAllocation: break
         }
     }
 
@@ -95,7 +127,7 @@ final class FailureWorld {
     /// The change. Leaves in `ids` what lives afterwards.
     func act() throws(DMAError) {
         switch scenario {
-        case .mixedBatch:
+        case .mixedBatch, .secondDevice:
             let old = ids
             ids = try world.domain.batch { batch throws(DMAError) in
                 var new: [RegionID] = [old[0]]
@@ -103,11 +135,11 @@ final class FailureWorld {
                 new.append(try batch.allocate(byteCount: 4096))
                 new.append(try batch.allocate(byteCount: 8192, options: .init(access: .readOnly)))
                 try batch.free(old[1])
-                new.append(try unsafe batch.register(memory.pages(200, count: 3)))
+                new.append(try unsafe batch.register(memory.pages(700, count: 3)))
                 try batch.free(old[2])
                 return new
             }
-        case .fiftySlots: ids = try register(50, at: 0x4000_0000)
+        case .manySlots: ids = try register(FailureScenario.slotCount, at: 0x4000_0000)
         case .freeMany, .oneFree:
             try world.free(ids)
             ids = []

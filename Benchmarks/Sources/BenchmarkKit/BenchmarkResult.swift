@@ -23,6 +23,10 @@ public struct BenchmarkResult: Sendable {
     public var worstMedianNs: Double?
     /// The fastest block: what is left where neighbours share the processors.
     public var bestNs: Double?
+    /// The median of the fastest repetition, where the row is not that one.
+    public var bestMedianNs: Double?
+    /// The processor time of the repetition that took least, all threads together.
+    public var bestProcessorNs: Double?
     /// Last live byte minus first, over the live bytes.
     public var spanOverLive: Double?
     public var residentBytesPerRegion: Double?
@@ -39,6 +43,10 @@ public struct BenchmarkResult: Sendable {
     public var ratioToPopulate: Double?
     /// The same of processor time, all threads together.
     public var processorRatioToPopulate: Double?
+    /// The fastest repetition over that of the same regions mapped one message each, per region.
+    public var ratioToOneByOne: Double?
+    /// The fastest repetition over that of one UPDATE by hand over as much of the same memory.
+    public var ratioToRawUpdate: Double?
 
     /// While another thread maps and unmaps, over the figure without it, in turns.
     public var ratioToQuiet: Double?
@@ -79,6 +87,8 @@ extension BenchmarkResult: Encodable {
         case curve = "curve_ns"
         case worstMedianNs = "worst_median_ns"
         case bestNs = "best_ns"
+        case bestMedianNs = "best_median_ns"
+        case bestProcessorNs = "best_processor_ns"
         case spanOverLive = "span_over_live"
         case residentBytesPerRegion = "resident_bytes_per_region"
         case referenceNs = "reference_ns"
@@ -89,6 +99,8 @@ extension BenchmarkResult: Encodable {
         case ratioToPopulate = "ratio_to_populate"
         case processorRatioToPopulate = "processor_ratio_to_populate"
         case ratioToQuiet = "ratio_to_quiet"
+        case ratioToOneByOne = "ratio_to_one_by_one"
+        case ratioToRawUpdate = "ratio_to_raw_update"
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -112,6 +124,8 @@ extension BenchmarkResult: Encodable {
         try row.encode(repetitions, forKey: .repetitions)
         try row.encode(worstMedianNs, forKey: .worstMedianNs)
         try row.encode(bestNs, forKey: .bestNs)
+        try row.encode(bestMedianNs, forKey: .bestMedianNs)
+        try row.encode(bestProcessorNs, forKey: .bestProcessorNs)
         try row.encode(spanOverLive, forKey: .spanOverLive)
         try row.encode(residentBytesPerRegion, forKey: .residentBytesPerRegion)
         try row.encode(referenceNs, forKey: .referenceNs)
@@ -122,5 +136,7 @@ extension BenchmarkResult: Encodable {
         try row.encode(ratioToPopulate, forKey: .ratioToPopulate)
         try row.encode(processorRatioToPopulate, forKey: .processorRatioToPopulate)
         try row.encode(ratioToQuiet, forKey: .ratioToQuiet)
+        try row.encode(ratioToOneByOne, forKey: .ratioToOneByOne)
+        try row.encode(ratioToRawUpdate, forKey: .ratioToRawUpdate)
     }
 }

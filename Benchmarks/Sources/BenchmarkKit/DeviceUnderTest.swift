@@ -11,10 +11,12 @@ struct DeviceUnderTest {
     /// entries: it pins nothing, so that what it does is not measured along with the memory.
     var leavesMemoryAlone = false
 
-    func openDomain() throws(BenchmarkError) -> DMADomain {
+    func openDomain(
+        unmapping: DMADomainOptions.Unmapping = .immediate
+    ) throws(BenchmarkError) -> DMADomain {
         let device = try open()
         do {
-            return try DMADomain(device)
+            return try DMADomain(device, options: .init(unmapping: unmapping))
         } catch {
             throw BenchmarkError("\(device.name): \(error)")
         }

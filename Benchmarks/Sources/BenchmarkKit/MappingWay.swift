@@ -16,12 +16,11 @@ struct MappingRun {
     var unmap = Phase()
 }
 
-/// The ways to map many small regions that the suite `map` compares.
+/// The ways to map many small regions of registered memory that the suite `map` compares.
 enum MappingWay: String, CaseIterable {
     case oneByOne = "one-by-one"
     case batch
     case coalesced
-    case extents
 
     func run(
         _ domain: DMADomain, _ memory: borrowing PopulatedMemory, regions: Int
@@ -37,10 +36,6 @@ enum MappingWay: String, CaseIterable {
         case .coalesced:
             try Self.runBatch(domain, regions) { batch, index throws(DMAError) in
                 unsafe try batch.register(memory.page(index), isolation: .shared)
-            }
-        case .extents:
-            try Self.runBatch(domain, regions) { batch, _ throws(DMAError) in
-                try batch.allocate(byteCount: PageKind.size4KiB.pageBytes)
             }
         }
     }

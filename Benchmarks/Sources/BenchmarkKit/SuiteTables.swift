@@ -37,6 +37,10 @@ extension Table {
             title: [
                 "map: microseconds per region; messages: writes to the device, all regions",
                 "batch-of: batches of other sizes",
+                "extents: carved from shared extents in one batch, of which populate is their memory"
+                    + " and carve the rest; raw-update: one UPDATE by hand over as much memory",
+                "1/single: how many times a region mapped by one message takes as long (goal: 300);"
+                    + " x raw: over raw-update (goal behind an IOMMU: 1.20); fastest repetitions",
             ],
             columns: [
                 name(width: 24), count("regions", width: 9),
@@ -47,6 +51,8 @@ extension Table {
                 figure("per region", width: 11, decimals: 4) {
                     Double($0.messages) / Double(max($0.n, 1))
                 },
+                figure("1/single", width: 9) { $0.ratioToOneByOne.map { 1 / $0 } },
+                figure("x raw", width: 7, decimals: 3) { $0.ratioToRawUpdate },
             ])
     }
 
@@ -60,7 +66,9 @@ extension Table {
                 name(width: 26), count("regions", width: 8),
                 figure("median", width: 10) { $0.medianNs },
                 figure("mean", width: 10) { $0.meanNs },
+                figure("best", width: 10) { $0.bestMedianNs },
                 figure("worst", width: 10) { $0.worstMedianNs },
+                figure("best CPU", width: 10) { $0.bestProcessorNs },
                 messages(width: 9),
             ])
     }

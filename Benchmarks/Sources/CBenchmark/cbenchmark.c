@@ -2,10 +2,14 @@
 #include "cbenchmark.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/vhost.h>
+#include <linux/vhost_types.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +25,8 @@
 #endif
 
 #define HUGE_SHIFT_POSITION 26 /* MFD_HUGE_SHIFT */
+/* A multiple of 1 GiB, as memory in pages of any size wants it, inside every device's range. */
+#define RAW_IOVA (4ull << 30)
 #define TRANSPARENT_ALIGNMENT ((size_t)2 << 20)
 
 uint64_t cbench_monotonic_ns(void)
@@ -179,4 +185,52 @@ int cbench_populate_on(int threads, void *mapping, size_t byte_count, size_t chu
 	while (started > 0)
 		pthread_join(helpers[--started], NULL);
 	return atomic_load(&work.result);
+}
+
+/* Opened anew, so reset, and without a mapping. */
+static int take_device(const char *path)
+{
+	int device = open(path, O_RDWR | O_CLOEXEC);
+	if (device < 0)
+		return -errno;
+	uint64_t features = 1ull << VHOST_BACKEND_F_IOTLB_MSG_V2;
+	if (ioctl(device, VHOST_SET_OWNER) || ioctl(device, VHOST_SET_BACKEND_FEATURES, &features)) {
+		int error = errno;
+		close(device);
+		return -error;
+	}
+	return device;
+}
+
+static int timed_write(int device, const struct vhost_msg_v2 *message, uint64_t *ticks)
+{
+	uint64_t start = cbench_ticks_begin();
+	ssize_t count = write(device, message, sizeof(*message));
+	*ticks = cbench_ticks_end() - start;
+	if (count < 0)
+		return -errno;
+	return count == (ssize_t)sizeof(*message) ? 0 : -EIO;
+}
+
+int cbench_raw_update(const char *path, void *memory, size_t byte_count, uint64_t *map_ticks,
+		      uint64_t *unmap_ticks)
+{
+	int device = take_device(path);
+	if (device < 0)
+		return device;
+	struct vhost_msg_v2 message = {
+		.type = VHOST_IOTLB_MSG_V2,
+		.iotlb = { .iova = RAW_IOVA,
+			   .size = byte_count,
+			   .uaddr = (uintptr_t)memory,
+			   .perm = VHOST_ACCESS_RW,
+			   .type = VHOST_IOTLB_UPDATE },
+	};
+	int result = timed_write(device, &message, map_ticks);
+	if (result == 0) {
+		message.iotlb.type = VHOST_IOTLB_INVALIDATE;
+		result = timed_write(device, &message, unmap_ticks);
+	}
+	close(device);
+	return result;
 }

@@ -117,6 +117,17 @@ struct TranslateSizes: ParsableArguments {
 
 /// Sizes of the suite `map`.
 struct MapSizes: ParsableArguments {
-    @Option(help: "Regions of 4 KiB mapped per way (default 1000; with --quick 200).")
+    @Option(
+        help: "Regions of 4 KiB carved from shared extents (default 10000; with --quick 1000).")
     var regions: Int?
+
+    @Option(
+        help: "Regions with a message or an entry each, at most (default 2000; with --quick 200).")
+    var singles: Int?
+
+    func validate() throws {
+        for count in [regions, singles].compactMap(\.self) where !(1...(1 << 24)).contains(count) {
+            throw ValidationError("--regions and --singles are at least 1 and at most 2^24.")
+        }
+    }
 }

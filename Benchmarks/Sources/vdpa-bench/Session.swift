@@ -82,6 +82,7 @@ final class Session {
         options.devicePath = common.device
         if let repetitions = common.repetitions { options.repetitions = repetitions }
         if let regions = sizes.regions { options.regions = regions }
+        if let singles = sizes.singles { options.singles = singles }
         try MapSuite.run(options, clock: clock, report: open(.map))
     }
 

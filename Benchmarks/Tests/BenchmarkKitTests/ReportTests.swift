@@ -34,7 +34,9 @@ struct ReportTests {
                 "p999_ns", "max_ns", "curve_ns", "failures", "messages", "checksum", "repetitions",
                 "worst_median_ns", "best_ns", "span_over_live", "resident_bytes_per_region",
                 "ratio_to_chase", "ratio_to_floor", "ratio_to_one_thread", "reference_ns", "ratio",
-                "ratio_to_populate", "processor_ratio_to_populate", "ratio_to_quiet",
+                "ratio_to_populate", "processor_ratio_to_populate", "best_median_ns",
+                "best_processor_ns", "ratio_to_quiet", "ratio_to_one_by_one",
+                "ratio_to_raw_update",
             ])
         #expect(row["p99_ns"] is NSNull)
         #expect(row["case"] as? String == "W1")

@@ -6,6 +6,8 @@ internal import HostMemory
 public struct DMABatch: ~Copyable {
     private let domain: DMADomain
     var operations: [BatchOperation] = []
+    /// Those of the last region, which the next one mostly has too.
+    private var recentOptions: SettledOptions?
 
     init(_ domain: DMADomain) { self.domain = domain }
 
@@ -18,23 +20,37 @@ public struct DMABatch: ~Copyable {
     ) throws(DMAError) -> RegionID {
         let index = operations.count
         let size: Int
-        let wanted: AllocationOptions
+        let wanted: SettledOptions
         do throws(DMAError) {
-            (size, wanted) = try options.settled(byteCount: byteCount)
+            (size, wanted) = try settle(byteCount, options)
         } catch {
             throw error.inOperation(index)
         }
         var box: MemoryBox?
-        if wanted.needsOwnExtent(byteCount: size) {
+        if wanted.options.needsOwnExtent(byteCount: size) {
             do throws(DMAError) {
-                box = try domain.memory(size, wanted)
+                box = try domain.memory(size, wanted.options)
             } catch {
                 throw error.inOperation(index)
             }
         }
-        let id = try domain.newRegion(index, wanted.tag)
+        let id = try domain.newRegion(index, options.tag)
         operations.append(.allocate(id, byteCount: UInt64(size), wanted, memory: box))
         return id
+    }
+
+    private mutating func settle(
+        _ byteCount: Int, _ options: borrowing AllocationOptions
+    ) throws(DMAError) -> (Int, SettledOptions) {
+        if let recent = recentOptions, byteCount > 0, byteCount <= 1 << 46,
+            recent.isMade(of: options)
+        {
+            return ((byteCount + 4095) & ~4095, recent)
+        }
+        let (size, settled) = try options.settled(byteCount: byteCount)
+        let wanted = SettledOptions(settled)
+        recentOptions = wanted
+        return (size, wanted)
     }
 
     /// Names the caller's memory to be mapped; see `DMADomain.register`.

@@ -25,6 +25,7 @@ public final class DMADomain: Sendable {
     private let firstRange: IOVARange
     private let forkMark: ForkMark
     private let observer: (@Sendable (DMAEvent) -> Void)?
+    let hostCalls: SystemCalls
     let core: DomainCore
 
     /// A domain over one address space of a device.
@@ -46,6 +47,7 @@ public final class DMADomain: Sendable {
         forkMark = ForkMark()
         firstRange = range
         observer = options.observer
+        hostCalls = options.hostCalls
         self.core = core
     }
 

@@ -76,10 +76,7 @@ extension DomainState {
             try requireOpen()
             try requireRepaired()
             for case .allocate(_, let count, let wanted, nil) in operations {
-                let key = CarverKey(wanted)
-                let (sum, overflow) = transaction.carvedBytesToCome[key, default: 0]
-                    .addingReportingOverflow(Int(count))
-                transaction.carvedBytesToCome[key] = overflow ? .max : sum
+                transaction.carvedBytesToCome.add(Int(count), of: wanted)
             }
             for (index, operation) in operations.enumerated() {
                 do throws(DMAError) {
@@ -206,7 +203,10 @@ extension DomainState {
         untranslate(transaction)
         for id in transaction.placed { setLive(id) }
         for extent in transaction.newExtents {
-            extent.memory?.publish()
+            if let memory = extent.memory {
+                memory.publish()
+                counters.populationNanoseconds += memory.populationNanoseconds
+            }
             for target in targets { target.account(mapped: extent) }
             note(.mapped(extent.range))
         }

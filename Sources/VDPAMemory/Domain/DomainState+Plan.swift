@@ -10,7 +10,7 @@ extension DomainState {
         switch operation {
         case .allocate(let id, let byteCount, let wanted, let memory):
             if let memory {
-                try planDedicated(id, byteCount, wanted, memory, &transaction)
+                try planDedicated(id, byteCount, wanted.options, memory, &transaction)
             } else {
                 try planCarved(id, byteCount, wanted, &transaction)
             }
@@ -150,13 +150,12 @@ extension DomainState {
     // MARK: a part of a shared extent
 
     private mutating func planCarved(
-        _ id: RegionID, _ byteCount: UInt64, _ wanted: AllocationOptions,
+        _ id: RegionID, _ byteCount: UInt64, _ wanted: SettledOptions,
         _ transaction: inout MapTransaction
     ) throws(DMAError) {
-        let key = CarverKey(wanted)
-        let carver = try carver(key)
+        let carver = try carver(for: wanted)
         let placement: IOVAPlacement
-        switch wanted.placement {
+        switch wanted.options.placement {
         case .anywhere: placement = .anywhere()
         case .within(let window): placement = .within(window)
         case .fixed, .identity: preconditionFailure("a fixed region has an extent of its own")
@@ -164,16 +163,16 @@ extension DomainState {
         var carved: IOVAAllocation?
         do throws(IOVASpaceError) {
             carved = try carver.space.allocate(
-                byteCount: byteCount, alignment: wanted.alignment, placement: placement)
+                byteCount: byteCount, alignment: wanted.options.alignment, placement: placement)
         } catch .noSpace {
             do throws(DMAError) {
-                try addExtent(to: carver, byteCount, wanted, &transaction)
+                try addExtent(to: carver, byteCount, wanted.options, &transaction)
             } catch  where error.code == .noSpace && transaction.isTight {
                 // No room for an extent: the region is one by itself.
-                transaction.carvedBytesToCome[key, default: 0] -= Int(byteCount)
+                transaction.carvedBytesToCome.add(-Int(byteCount), of: wanted)
                 let box = try extentMemory(
-                    Int(byteCount), orAtLeast: Int(byteCount), wanted, &transaction)
-                return try planDedicated(id, byteCount, wanted, box, &transaction)
+                    Int(byteCount), orAtLeast: Int(byteCount), wanted.options, &transaction)
+                return try planDedicated(id, byteCount, wanted.options, box, &transaction)
             }
         } catch {
             throw DMAError(error)
@@ -181,15 +180,15 @@ extension DomainState {
         do throws(IOVASpaceError) {
             if carved == nil {
                 carved = try carver.space.allocate(
-                    byteCount: byteCount, alignment: wanted.alignment, placement: placement)
+                    byteCount: byteCount, alignment: wanted.options.alignment, placement: placement)
             }
             guard let place = carved else { preconditionFailure("placed just above") }
             let size = place.range.last.rawValue - place.range.first.rawValue + 1
-            transaction.carvedBytesToCome[key, default: 0] -= Int(size)
+            transaction.carvedBytesToCome.add(-Int(size), of: wanted)
             let extent = extent(of: carver, at: place.range)
             let offset = place.range.first.rawValue - extent.range.first.rawValue
             let address = extent.address + UInt(offset)
-            if !wanted.isUninitialised, offset < extent.dirtyByteCount {
+            if !wanted.options.isUninitialised, offset < extent.dirtyByteCount {
                 transaction.unclean.append((address: address, byteCount: Int(size)))
             }
             extent.dirtyByteCount = max(extent.dirtyByteCount, offset + size)
@@ -212,7 +211,7 @@ extension DomainState {
             ? carver.smallestExtentByteCount(region: Int(byteCount))
             : carver.nextExtentByteCount(
                 region: Int(byteCount),
-                wanted: transaction.carvedBytesToCome[carver.key, default: 0])
+                wanted: transaction.carvedBytesToCome.of(carver.key))
         let box = try extentMemory(size, orAtLeast: Int(byteCount), wanted, &transaction)
         // Safe: the address is only a number here; the extent keeps the memory alive.
         let address = unsafe UInt(bitPattern: box.memory.baseAddress)

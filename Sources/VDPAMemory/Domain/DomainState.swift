@@ -116,7 +116,11 @@ struct DomainState: ~Copyable {
         return nil
     }
 
-    mutating func carver(_ key: CarverKey) throws(DMAError) -> Carver {
+    mutating func carver(for wanted: SettledOptions) throws(DMAError) -> Carver {
+        if let code = wanted.code, let carver = carvers.first(where: { $0.code == code }) {
+            return carver
+        }
+        let key = CarverKey(wanted.options)
         if let carver = knownCarver(key) { return carver }
         do throws(IOVASpaceError) {
             let carver = try Carver(key, regionCapacity: options.regionCapacity)
@@ -139,4 +143,6 @@ struct DomainCounters {
     var writesAfterFree: UInt64 = 0
     /// Extents that may be missing in a device's table after an undo that failed.
     var lostExtents: UInt64 = 0
+    /// Spent on the memory of what has been mapped.
+    var populationNanoseconds: UInt64 = 0
 }

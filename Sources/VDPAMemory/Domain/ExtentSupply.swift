@@ -68,7 +68,8 @@ extension DomainState {
     ) throws(DMAError) -> MemoryBox {
         // The smallest, where something is short: there may be hundreds, and each is had at once.
         if transaction.isTight, byteCount <= Carver.smallestExtent {
-            return try MemoryBox.allocate(byteCount, wanted, deviceNode: numaNode)
+            return try MemoryBox.allocate(
+                byteCount, wanted, deviceNode: numaNode, options.hostCalls)
         }
         let box = try transaction.supply.take(
             CarverKey(wanted), byteCount: byteCount,

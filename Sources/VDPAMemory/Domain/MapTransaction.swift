@@ -11,7 +11,7 @@ struct FreeRight: Hashable, Sendable {
 /// One operation of a batch, with what was prepared outside the domain's lock.
 enum BatchOperation {
     /// `memory` is nil where the region is carved from a shared extent.
-    case allocate(RegionID, byteCount: UInt64, AllocationOptions, memory: MemoryBox?)
+    case allocate(RegionID, byteCount: UInt64, SettledOptions, memory: MemoryBox?)
     case register(RegionID, ExternalRange, Placement, DMAAccess, Isolation)
     case free(RegionID, FreeRight)
     /// A region that the same batch named and freed: neither is done. Keeps its place, so that the
@@ -71,7 +71,7 @@ struct MapTransaction {
     /// Carved bytes that show an earlier owner's content, to be zeroed before they are published.
     var unclean: [(address: UInt, byteCount: Int)] = []
     /// Bytes that the batch still has to carve, per kind: extents are made large enough for all.
-    var carvedBytesToCome: [CarverKey: Int] = [:]
+    var carvedBytesToCome = CarvedBytes()
 
     func newEntries(_ target: MappingTarget) -> EntryBounds {
         newExtents.reduce(into: EntryBounds(lower: 0, upper: 0)) { $0 += target.entries(of: $1) }

@@ -7,13 +7,18 @@ final class MemoryBox: Sendable {
     let memory: HostMemory
     /// Page sizes that were tried before.
     let refusals: [PageSizeRefusal]
+    /// How long it took to have the memory.
+    let populationNanoseconds: UInt64
     private let isZeroedWhenFreed: Bool
     /// A forked child that inherited the memory and drops its copy of this must not write.
     private let processID = getpid()
     /// Whether some region has lived in it: else there is nothing to write over.
     private let wasPublished = Atomic<Bool>(false)
 
-    private init(_ memory: consuming HostMemory, isZeroedWhenFreed: Bool) {
+    private init(
+        _ memory: consuming HostMemory, isZeroedWhenFreed: Bool, populationNanoseconds: UInt64
+    ) {
+        self.populationNanoseconds = populationNanoseconds
         refusals = memory.earlierAttempts.compactMap { PageSizeRefusal($0) }
         self.memory = memory
         self.isZeroedWhenFreed = isZeroedWhenFreed
@@ -34,19 +39,23 @@ final class MemoryBox: Sendable {
     /// - Parameter reports: whether the options' progress callback is called: never under the
     ///   domain's lock, which the callback may want.
     static func allocate(
-        _ byteCount: Int, _ wanted: AllocationOptions, deviceNode: Int?, reports: Bool = false
+        _ byteCount: Int, _ wanted: AllocationOptions, deviceNode: Int?,
+        _ system: SystemCalls = SystemCalls(), reports: Bool = false
     ) throws(DMAError) -> MemoryBox {
         var options = HostMemory.Options()
+        options.system = system
         options.population.threadCount = wanted.population.threadCount
         if reports { options.population.progress = wanted.population.progress }
         options.isInheritedByFork = wanted.isInheritedByFork
         options.isExcludedFromCoreDumps = wanted.isExcludedFromCoreDumps
+        let start = MonotonicClock.nanoseconds()
         do throws(HostMemoryError) {
             return MemoryBox(
                 try HostMemory.allocate(
                     byteCount: byteCount, pages: wanted.pages, node: wanted.node,
                     deviceNode: deviceNode, options: options),
-                isZeroedWhenFreed: wanted.isZeroedWhenFreed)
+                isZeroedWhenFreed: wanted.isZeroedWhenFreed,
+                populationNanoseconds: MonotonicClock.nanoseconds() - start)
         } catch {
             throw DMAError(error)
         }
@@ -61,7 +70,8 @@ extension DMADomain {
     /// had, and what is given back has larger ones.
     func memory(_ byteCount: Int, _ wanted: AllocationOptions) throws(DMAError) -> MemoryBox {
         func ask() throws(DMAError) -> MemoryBox {
-            try MemoryBox.allocate(byteCount, wanted, deviceNode: numaNode, reports: true)
+            try MemoryBox.allocate(
+                byteCount, wanted, deviceNode: numaNode, hostCalls, reports: true)
         }
         do throws(DMAError) {
             let box = try ask()

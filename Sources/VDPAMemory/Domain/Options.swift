@@ -1,4 +1,4 @@
-internal import HostMemory
+package import HostMemory
 
 /// How a domain behaves.
 public struct DMADomainOptions: Sendable {
@@ -35,6 +35,8 @@ public struct DMADomainOptions: Sendable {
     package var clock: @Sendable () -> UInt64 = { MonotonicClock.nanoseconds() }
     /// How many mappings the translator's tables may take; a test lets one of them fail.
     package var translatorMappingLimit = UInt64.max
+    /// The calls that memory is had with, which a test can make fail.
+    package var hostCalls = SystemCalls()
 
     /// The defaults suit a datapath with thousands of regions on one device.
     public init(

@@ -6,10 +6,24 @@ import VhostVDPA
 /// The kernel's side of `ConformanceMachine`: needs root, for the device and for the limits.
 final class KernelMachine: ConformanceMachine, Sendable {
     private let path: String
+    private let secondPath: String?
 
-    init(path: String) { self.path = path }
+    init(path: String, second: String?) {
+        self.path = path
+        secondPath = second
+    }
 
-    func open() -> Result<any DeviceFile, Errno> {
+    func open() -> Result<any DeviceFile, Errno> { open(path) }
+
+    func openSecond() -> Result<any DeviceFile, Errno> {
+        secondPath.map { open($0) } ?? .failure(Errno(ENODEV))
+    }
+
+    func openSecondDevice() throws(DMAError) -> VDPADevice {
+        try VDPADevice(path: secondPath ?? "no --second")
+    }
+
+    private func open(_ path: String) -> Result<any DeviceFile, Errno> {
         let number = unsafe Glibc.open(path, O_RDWR | O_CLOEXEC)
         guard number >= 0 else { return .failure(Errno(errno)) }
         return .success(NumberedFile(number))

@@ -1,10 +1,12 @@
 // vdpa-conformance: the conformance cases on a kernel device.
 //
-//   vdpa-conformance --device /dev/vhost-vdpa-0 --profile sim [--filter TEXT | --case NAME |
-//   --list]
+//   vdpa-conformance --device /dev/vhost-vdpa-0 [--second /dev/vhost-vdpa-1] --profile sim
+//       [--filter TEXT | --case NAME | --list | --count-messages]
 //
 // Runs every case of the profile and asserts that as many ran as there must be; there is no skip.
 // `--list` prints the names, `--case` runs one, for a harness that mends the device between cases.
+// `--count-messages` changes a domain in every way and prints how many messages the library says it
+// sent, for a harness that watches its system calls.
 
 import Conformance
 import Glibc
@@ -69,7 +71,16 @@ if CommandLine.arguments.contains("--list") {
     exit(cases.count == profile.expectedCaseCount(on: .kernel) ? 0 : 1)
 }
 guard let device = option("--device") else { fail("--device is missing") }
-let context = Context(profile: profile, machine: KernelMachine(path: device))
+let machine = KernelMachine(path: device, second: option("--second"))
+let context = Context(profile: profile, machine: machine)
+if CommandLine.arguments.contains("--count-messages") {
+    do {
+        print("messages \(try countMessages(on: machine))")
+        exit(0)
+    } catch {
+        fail("\(error)")
+    }
+}
 if let name = option("--case") {
     exit(runCases(cases.filter { $0.name == name }, context, expected: 1))
 }

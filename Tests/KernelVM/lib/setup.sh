@@ -3,7 +3,7 @@
 # In the cache: kernel/ (version, vmlinuz, modules/ with their load order) and initramfs-HASH.
 # shellcheck shell=bash disable=SC2154
 
-run_packages=(qemu-system-x86 qemu-system-common iproute2 numactl util-linux)
+run_packages=(qemu-system-x86 qemu-system-common iproute2 numactl util-linux strace)
 build_packages=(busybox-static cpio gzip kmod xz-utils make gcc linux-source-6.1)
 
 # Modules of Debian's image that the guest needs; their own dependencies are found by modprobe.

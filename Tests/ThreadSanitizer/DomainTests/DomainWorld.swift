@@ -1,0 +1,1 @@
+../../VDPAMemoryTests/DomainWorld.swift

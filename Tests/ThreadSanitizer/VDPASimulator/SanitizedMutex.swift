@@ -1,0 +1,1 @@
+../SanitizedMutex.swift
