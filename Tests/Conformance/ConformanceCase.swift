@@ -24,7 +24,7 @@ package struct ConformanceCase: Sendable, CustomStringConvertible {
     package static let all =
         messages + ranges + batches + limits + lifeCycle + control + rings + addressSpaces
         + foreignProcess + adoption + adoptedDescriptors + domains + domainResets
-        + domainBudgets + domainMemory + domainSharing + hostMemory
+        + domainBudgets + domainMemory + domainSharing + hostMemory + realDMA
 
     package static func applicable(
         to profile: Profile, on machine: MachineKind

@@ -32,4 +32,18 @@ int ctest_closes_on_exec(int fd);
 /// ftruncate(2): 0 or -errno.
 int ctest_truncate(int fd, uint64_t byte_count);
 
+/// What a disk's sector of 512 bytes holds: its number, its version, and words that depend on both and on
+/// the seed. Fills `count` sectors from number `first` on, each in its own version.
+void ctest_fill_sectors(void *memory, uint64_t first, uint64_t count, const uint32_t *versions,
+			uint64_t seed);
+
+/// How many sectors are as `ctest_fill_sectors` makes them, up to the first one that is not.
+uint64_t ctest_check_sectors(const void *memory, uint64_t first, uint64_t count,
+			     const uint32_t *versions, uint64_t seed);
+
+/// A child made by fork(2) maps `byte_count` bytes of `fd` and fills them as sectors from number `first` on,
+/// all in one version. 0, or an errno.
+int ctest_child_fills(int fd, uint64_t offset, uint64_t byte_count, uint64_t first,
+		      uint32_t version, uint64_t seed);
+
 #endif

@@ -6,8 +6,13 @@ import VhostVDPA
 /// The kernel's side of `ConformanceMachine`: needs root, for the device and for the limits.
 final class KernelMachine: ConformanceMachine, Sendable {
     private let path: String
+    /// The other devices of the guest, by kind; the kinds that have none are `path`'s.
+    private let others: [VirtioDeviceID: String]
 
-    init(path: String) { self.path = path }
+    init(path: String, others: [VirtioDeviceID: String]) {
+        self.path = path
+        self.others = others
+    }
 
     func open() -> Result<any DeviceFile, Errno> {
         let number = unsafe Glibc.open(path, O_RDWR | O_CLOEXEC)
@@ -16,6 +21,10 @@ final class KernelMachine: ConformanceMachine, Sendable {
     }
 
     func openDevice() throws(DMAError) -> VDPADevice { try VDPADevice(path: path) }
+
+    func openDevice(_ kind: VirtioDeviceID) throws(DMAError) -> VDPADevice {
+        try VDPADevice(path: others[kind] ?? path)
+    }
 
     func adopt(_ file: any DeviceFile, duplicating: Bool) throws(DMAError) -> VDPADevice {
         guard let file = file as? NumberedFile else { preconditionFailure("not a kernel's file") }

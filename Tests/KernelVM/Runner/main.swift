@@ -1,12 +1,14 @@
 // vdpa-conformance: the conformance cases on a kernel device.
 //
-//   vdpa-conformance --device /dev/vhost-vdpa-0 --profile sim [--filter TEXT | --case NAME | --list]
+//   vdpa-conformance --device /dev/vhost-vdpa-0 --profile sim [--block PATH] [--network PATH]
+//       [--filter TEXT | --case NAME | --list]
 //
-// Runs every case of the profile and asserts that as many ran as there must be; there is no skip.
+// `--block` and `--network` name the devices of these kinds where `--device` is of the other. Runs every case of the profile and asserts that as many ran as there must be; there is no skip.
 // `--list` prints the names, `--case` runs one, for a harness that mends the device between cases.
 
 import Conformance
 import Glibc
+import VhostVDPA
 
 private func fail(_ message: String) -> Never {
     print("vdpa-conformance: \(message)")
@@ -68,7 +70,14 @@ if CommandLine.arguments.contains("--list") {
     exit(cases.count == profile.expectedCaseCount(on: .kernel) ? 0 : 1)
 }
 guard let device = option("--device") else { fail("--device is missing") }
-let context = Context(profile: profile, machine: KernelMachine(path: device))
+var others: [VirtioDeviceID: String] = [:]
+if let path = option("--block") { others[.block] = path }
+if let path = option("--network") { others[.network] = path }
+let context = Context(
+    profile: profile, machine: KernelMachine(path: device, others: others), isKernel: true
+) { note in
+    report("  note: \(note)")
+}
 if let name = option("--case") {
     exit(runCases(cases.filter { $0.name == name }, context, expected: 1))
 }
