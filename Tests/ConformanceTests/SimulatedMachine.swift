@@ -37,7 +37,7 @@ final class SimulatedMachine: ConformanceMachine {
     func openDevice(_ kind: VirtioDeviceID) throws(DMAError) -> VDPADevice {
         models.withLock { models in
             if kind == .block, models.block == nil {
-                models.block = BlockDeviceModel(block, sectorCount: 0x20000, onFault: onFault)
+                models.block = BlockDeviceModel(block, sectorCount: 0x40000, onFault: onFault)
             } else if kind == .network, models.network == nil {
                 models.network = NetDeviceModel(network)
             }
