@@ -15,7 +15,7 @@ struct SimulatedDisk {
         _ options: DMADomainOptions = .init(), onFault: BlockDeviceModel.FaultAnswer = .ioError
     ) throws {
         simulated = SimulatedDevice(configuration)
-        model = BlockDeviceModel(simulated, sectorCount: 0x20000, onFault: onFault)
+        model = BlockDeviceModel(simulated, sectorCount: 0x40000, onFault: onFault)
         device = try VDPADevice(simulated)
         domain = try DMADomain(device, options: options)
     }
