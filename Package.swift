@@ -58,7 +58,7 @@ let package = Package(
         .target(name: "CVirtioDriver", path: "Tests/CVirtioDriver"),
         .target(
             name: "VirtioDriver", dependencies: ["CVirtioDriver", "VDPAMemory"],
-            path: "Tests/VirtioDriver", swiftSettings: strict),
+            path: "Tests/VirtioDriver", exclude: ["README.md"], swiftSettings: strict),
         .target(
             name: "VirtioDeviceModel", dependencies: ["VDPAMemory", "VDPASimulator"],
             path: "Tests/VirtioDeviceModel", swiftSettings: strict),

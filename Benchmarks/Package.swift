@@ -31,6 +31,7 @@ let package = Package(
             dependencies: [
                 "CVirtioDriver", .product(name: "VDPAMemory", package: "vdpa-memory"),
             ],
+            exclude: ["README.md"],
             swiftSettings: strict),
         .target(
             name: "VirtioDeviceModel",

@@ -40,7 +40,7 @@ struct DiskModel {
     private func write(_ block: DMABlock, sector: Int, _ count: Int) {
         let start = sector - area.lowerBound
         // Safe: both hold `count` sectors.
-        versions[start..<start + count].withUnsafeBufferPointer { versions in
+        unsafe versions[start..<start + count].withUnsafeBufferPointer { versions in
             unsafe ctest_fill_sectors(
                 block.address, UInt64(sector), UInt64(count), versions.baseAddress, seed)
         }
@@ -70,7 +70,7 @@ struct DiskModel {
         let count = block.byteCount / 512
         let start = sector - area.lowerBound
         // Safe: both hold `count` sectors.
-        return versions[start..<start + count].withUnsafeBufferPointer { versions in
+        return unsafe versions[start..<start + count].withUnsafeBufferPointer { versions in
             unsafe Int(
                 ctest_check_sectors(
                     block.address, UInt64(sector), UInt64(count), versions.baseAddress, seed))
