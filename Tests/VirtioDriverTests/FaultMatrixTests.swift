@@ -106,8 +106,9 @@ import VirtioDriver
     ) throws {
         let configuration = FaultMatrixTests.configurations[index].value
         for call in try FaultMatrixTests.calls(configuration) {
-            // EFAULT as the kernel's refusals, EIO as of a VDUSE daemon that does not answer.
-            let errno: Int32 = call % 2 == 0 ? 14 : 5
+            // EFAULT as the kernel's refusals, EIO as of a VDUSE daemon that does not answer, EBADF as of a
+            // descriptor that somebody closed.
+            let errno: Int32 = [14, 5, 9][call % 3]
             var life = try Life(configuration)
             life.disk.simulated.failCall(call, errno: errno)
             do { try life.run() } catch {
