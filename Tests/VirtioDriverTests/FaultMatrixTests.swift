@@ -148,7 +148,7 @@ import VirtioDriver
             byteCount: 4096, options: .init(isolation: .dedicated))
         let memory = DMABlock(region)
         let id = region.relinquish()
-        disk.model.requestMilliseconds = 300
+        disk.model.requestMilliseconds = 2000
         #expect(throws: DriverError.self) {
             try block.perform(.read, data: [memory.slice])
         }
