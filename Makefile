@@ -19,7 +19,7 @@ help:
 	@echo 'make test-c     the installed C library, from C, C++ and Rust'
 	@echo "make test-vm    the conformance suite on real kernel devices in a VM; PROFILES='sim iommu'"
 	@echo '                picks some of sim, sim-nobatch, iommu, vduse'
-	@echo 'make soak       the long forms of the slow tests, in release: a few minutes'
+	@echo 'make soak       the long forms of the slow tests, in release, and real DMA in the VM: 15 minutes'
 	@echo 'make fuzz       libFuzzer on the IOVA space for DURATION=600 seconds; SEED=N chooses the seed'
 	@echo 'make lint       formatting, imports, files, warnings as errors'
 	@echo 'make format     format every Swift file in place'

@@ -72,11 +72,20 @@ let package = Package(
         // `vdpa-conformance` runs it on a kernel device inside the test VM.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
+        // Small virtio drivers over the library, as an application would write them, and the
+        // devices that they meet on the simulator. The benchmark has them by symbolic links.
+        .target(name: "CVirtioDriver", path: "Tests/CVirtioDriver"),
+        .target(
+            name: "VirtioDriver", dependencies: ["CVirtioDriver", "VDPAMemory"],
+            path: "Tests/VirtioDriver", exclude: ["README.md"], swiftSettings: strict),
+        .target(
+            name: "VirtioDeviceModel", dependencies: ["VDPAMemory", "VDPASimulator"],
+            path: "Tests/VirtioDeviceModel", swiftSettings: strict),
         .target(
             name: "Conformance",
             dependencies: [
                 "CVhostVDPA", "IOVAAllocator", "HostMemory", "VhostVDPA", "VDPAMemory",
-                "TestSupport", "CTestSupport",
+                "VirtioDriver", "TestSupport", "CTestSupport",
             ],
             path: "Tests/Conformance", swiftSettings: strict),
         .executableTarget(
@@ -116,8 +125,17 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "VirtioDriverTests",
+            dependencies: [
+                "VirtioDriver", "VirtioDeviceModel", "VDPAMemory", "VDPASimulator",
+                "TestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "ConformanceTests",
-            dependencies: ["Conformance", "VDPASimulator", "VDPAMemory", "VhostVDPA"],
+            dependencies: [
+                "Conformance", "VirtioDeviceModel", "VDPASimulator", "VDPAMemory", "VhostVDPA",
+            ],
             swiftSettings: strict),
     ]
 )

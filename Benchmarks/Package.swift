@@ -23,11 +23,29 @@ let package = Package(
         // Time-stamp counter and the few system calls that Glibc's module does not offer.
         .target(name: "CBenchmark"),
 
+        // The virtio drivers that the package's own tests have, by symbolic links: the suite `blk`
+        // drives a real device with them, and they are no product.
+        .target(name: "CVirtioDriver"),
+        .target(
+            name: "VirtioDriver",
+            dependencies: [
+                "CVirtioDriver", .product(name: "VDPAMemory", package: "vdpa-memory"),
+            ],
+            exclude: ["README.md"],
+            swiftSettings: strict),
+        .target(
+            name: "VirtioDeviceModel",
+            dependencies: [
+                .product(name: "VDPAMemory", package: "vdpa-memory"),
+                .product(name: "VDPASimulator", package: "vdpa-memory"),
+            ],
+            swiftSettings: strict),
+
         // Workloads, clocks, statistics, output: everything a test can check.
         .target(
             name: "BenchmarkKit",
             dependencies: [
-                "CBenchmark",
+                "CBenchmark", "VirtioDriver", "VirtioDeviceModel",
                 .product(name: "IOVAAllocator", package: "vdpa-memory"),
                 .product(name: "VDPAMemory", package: "vdpa-memory"),
                 .product(name: "VDPASimulator", package: "vdpa-memory"),

@@ -26,6 +26,8 @@ struct DeviceState {
     var status: UInt8 = 0
     var driverFeatures: UInt64 = 0
     var isSuspended = false
+    /// Tells what the device does after a reset from what it did before.
+    var resetCount = 0
     var rings: [SimulatedRing]
     var events: [RingEvents]
     var deviceTables: [TranslationTable]
@@ -53,6 +55,12 @@ struct DeviceState {
     func group(ofQueue queue: UInt32) -> UInt32 {
         let groups = configuration.groupOfQueue
         return Int(queue) < groups.count ? groups[Int(queue)] : 0
+    }
+
+    /// The address space that a queue's accesses go through.
+    func addressSpace(ofQueue queue: Int) -> UInt32 {
+        let group = Int(group(ofQueue: UInt32(queue)))
+        return group < addressSpaceOfGroup.count ? addressSpaceOfGroup[group] : 0
     }
 
     /// vhost_vdpa_open: -EBUSY for the second opener, otherwise a device fresh from reset.
@@ -86,6 +94,7 @@ struct DeviceState {
     /// The parent's reset. The kernel's trees, the pins and an open batch outlive it; vdpa_sim
     /// forgets its own table, unless the kernel knows IOTLB_PERSIST and it was acknowledged.
     mutating func resetDevice() {
+        resetCount += 1
         status = 0
         driverFeatures = 0
         isSuspended = false

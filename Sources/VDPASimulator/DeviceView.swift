@@ -23,10 +23,7 @@ extension SimulatedDevice {
 
     /// The address space that a queue's accesses go through: its group's.
     public func addressSpace(ofQueue queue: UInt32) -> UInt32 {
-        withState { state in
-            let group = Int(state.group(ofQueue: queue))
-            return group < state.addressSpaceOfGroup.count ? state.addressSpaceOfGroup[group] : 0
-        }
+        withState { state in state.addressSpace(ofQueue: Int(queue)) }
     }
 
     /// Signals a queue's call descriptor, as the device's interrupt does; false where none is

@@ -113,4 +113,13 @@ enum ProcessMemory {
         var one: UInt64 = 1
         return unsafe Glibc.write(descriptor, &one, 8) == 8
     }
+
+    /// eventfd_read, once the counter is not 0; false where it stays 0 for so long.
+    static func awaitSignal(_ descriptor: Int32, milliseconds: Int) -> Bool {
+        var file = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        // Safe: one structure, one file.
+        guard unsafe poll(&file, 1, Int32(clamping: milliseconds)) > 0 else { return false }
+        var count: UInt64 = 0
+        return unsafe Glibc.read(descriptor, &count, 8) == 8
+    }
 }

@@ -51,6 +51,11 @@ final class EventReference: Sendable {
     }
 
     func signal() -> Bool { ProcessMemory.signal(descriptor.rawValue) }
+
+    /// Waits for a signal, and takes it.
+    func await(milliseconds: Int) -> Bool {
+        ProcessMemory.awaitSignal(descriptor.rawValue, milliseconds: milliseconds)
+    }
 }
 
 /// A ring's event descriptors.

@@ -177,3 +177,62 @@ int ctest_limit_address_space(uint64_t more)
 	struct rlimit limit = { bytes, bytes };
 	return setrlimit(RLIMIT_AS, &limit) ? -errno : 0;
 }
+
+enum { SECTOR_WORDS = 64 };
+
+static uint64_t word_of(uint64_t sector, uint32_t version, uint64_t seed)
+{
+	uint64_t mixed = seed ^ sector * 0x9e3779b97f4a7c15u ^ (uint64_t)version << 32;
+	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9u;
+	return mixed ^ mixed >> 27;
+}
+
+static void fill_sector(uint64_t *words, uint64_t sector, uint32_t version, uint64_t seed)
+{
+	uint64_t word = word_of(sector, version, seed);
+	words[0] = sector;
+	words[1] = version;
+	for (int i = 2; i < SECTOR_WORDS; i++)
+		words[i] = word += 0x9e3779b97f4a7c15u;
+}
+
+void ctest_fill_sectors(void *memory, uint64_t first, uint64_t count, const uint32_t *versions,
+			uint64_t seed)
+{
+	uint64_t *words = memory;
+	for (uint64_t i = 0; i < count; i++)
+		fill_sector(words + SECTOR_WORDS * i, first + i, versions[i], seed);
+}
+
+uint64_t ctest_check_sectors(const void *memory, uint64_t first, uint64_t count,
+			     const uint32_t *versions, uint64_t seed)
+{
+	const uint64_t *words = memory;
+	for (uint64_t i = 0; i < count; i++, words += SECTOR_WORDS) {
+		uint64_t word = word_of(first + i, versions[i], seed);
+		if (words[0] != first + i || words[1] != versions[i])
+			return i;
+		for (int j = 2; j < SECTOR_WORDS; j++)
+			if (words[j] != (word += 0x9e3779b97f4a7c15u))
+				return i;
+	}
+	return count;
+}
+
+int ctest_child_fills(int fd, uint64_t offset, uint64_t byte_count, uint64_t first,
+		      uint32_t version, uint64_t seed)
+{
+	pid_t process = fork();
+	if (process < 0)
+		return errno;
+	if (process == 0) {
+		uint64_t *words = mmap(NULL, byte_count, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+				       (off_t)offset);
+		if (words == MAP_FAILED)
+			_exit(errno < REFUSED ? errno : REFUSED);
+		for (uint64_t i = 0; i < byte_count / 512; i++)
+			fill_sector(words + SECTOR_WORDS * i, first + i, version, seed);
+		_exit(0);
+	}
+	return status_of(process);
+}

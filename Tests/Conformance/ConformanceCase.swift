@@ -25,7 +25,7 @@ package struct ConformanceCase: Sendable, CustomStringConvertible {
         messages + ranges + batches + limits + lifeCycle + control + rings + addressSpaces
         + foreignProcess + adoption + adoptedDescriptors + domains + domainResets
         + domainBudgets + domainMemory + domainSharing + domainDevices + messageFailures
-        + deviceNodes + hostMemory
+        + deviceNodes + hostMemory + realDMA
 
     package static func applicable(
         to profile: Profile, on machine: MachineKind

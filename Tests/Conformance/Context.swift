@@ -11,6 +11,9 @@ package protocol ConformanceMachine: Sendable {
     func openSecond() -> Result<any DeviceFile, Errno>
     /// The same, opened as the library does.
     func openSecondDevice() throws(DMAError) -> VDPADevice
+    /// Opens the profile's device of a kind, with something behind it that does what the kernel's
+    /// does: a disk, or a network whose packets come back.
+    func openDevice(_ kind: VirtioDeviceID) throws(DMAError) -> VDPADevice
     /// Gives an open file to the library, by its descriptor where there is one. It stays the
     /// caller's to close where it is refused or duplicated.
     func adopt(_ file: any DeviceFile, duplicating: Bool) throws(DMAError) -> VDPADevice
@@ -29,10 +32,19 @@ package protocol ConformanceMachine: Sendable {
 package struct Context: Sendable {
     package let profile: Profile
     package let machine: any ConformanceMachine
+    /// Told what a case has seen that no kernel promises.
+    package let note: @Sendable (String) -> Void
+    /// Whether the devices are the kernel's.
+    package let isKernel: Bool
 
-    package init(profile: Profile, machine: any ConformanceMachine) {
+    package init(
+        profile: Profile, machine: any ConformanceMachine, isKernel: Bool,
+        note: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.profile = profile
         self.machine = machine
+        self.isKernel = isKernel
+        self.note = note
     }
 
     /// Runs one case on a device that no case before it has touched (opening resets it).

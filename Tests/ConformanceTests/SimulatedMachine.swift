@@ -3,15 +3,48 @@ import Synchronization
 import VDPAMemory
 import VDPASimulator
 import VhostVDPA
+import VirtioDeviceModel
 
 /// The simulator's side of `ConformanceMachine`.
-struct SimulatedMachine: ConformanceMachine {
+final class SimulatedMachine: ConformanceMachine {
     let device: SimulatedDevice
     let second: SimulatedDevice
+    private let block: SimulatedDevice
+    private let network: SimulatedDevice
+    /// What moves data behind the devices: a thread each, from the first use on.
+    private let models = Mutex<(block: BlockDeviceModel?, network: NetDeviceModel?)>((nil, nil))
+    private let onFault: BlockDeviceModel.FaultAnswer
 
     init(_ profile: Profile) {
         device = SimulatedDevice(profile.configuration)
         second = SimulatedDevice(profile.secondConfiguration)
+        switch profile {
+        case .sim, .simNoBatch:
+            block = SimulatedDevice(.vdpaSimBlock(batchMapping: profile == .sim))
+            network = device
+            onFault = .ioError
+        case .iommu:
+            block = device
+            network = SimulatedDevice(.vdpaSimNet())
+            onFault = .bounce
+        case .vduse:
+            block = device
+            network = device
+            onFault = .silence
+        }
+    }
+
+    var devices: [SimulatedDevice] { [device, second, block, network] }
+
+    func openDevice(_ kind: VirtioDeviceID) throws(DMAError) -> VDPADevice {
+        models.withLock { models in
+            if kind == .block, models.block == nil {
+                models.block = BlockDeviceModel(block, sectorCount: 0x40000, onFault: onFault)
+            } else if kind == .network, models.network == nil {
+                models.network = NetDeviceModel(network)
+            }
+        }
+        return try VDPADevice(kind == .block ? block : network)
     }
 
     func open() -> Result<any DeviceFile, Errno> { device.open().map { $0 } }

@@ -19,10 +19,12 @@ import VDPASimulator
     @Test(arguments: runs)
     func `the simulator answers as the kernel does`(_ run: Run) throws {
         let machine = SimulatedMachine(run.profile)
-        try Context(profile: run.profile, machine: machine).run(run.conformanceCase)
-        #expect(!machine.device.isOpen, "the case left its file open")
-        #expect(!machine.second.isOpen, "the case left its second file open")
-        #expect(machine.pinnedByteCount() == 0)
+        try Context(profile: run.profile, machine: machine, isKernel: false).run(
+            run.conformanceCase)
+        for device in machine.devices {
+            #expect(!device.isOpen, "the case left its file open")
+            #expect(device.pinnedByteCount == 0)
+        }
     }
 
     @Test(arguments: Profile.allCases)
@@ -43,9 +45,10 @@ import VDPASimulator
     @Test(arguments: runs)
     func `every case fails on a device that answers ENODEV to everything`(_ run: Run) {
         let machine = SimulatedMachine(run.profile)
-        machine.device.disappear(atCall: 1)
+        for device in machine.devices { device.disappear(atCall: 1) }
         #expect(throws: (any Error).self) {
-            try Context(profile: run.profile, machine: machine).run(run.conformanceCase)
+            try Context(profile: run.profile, machine: machine, isKernel: false).run(
+                run.conformanceCase)
         }
     }
 }

@@ -56,6 +56,25 @@ extension Table {
             ])
     }
 
+    public static var block: Table {
+        Table(
+            title: [
+                "blk: microseconds per read request of a block device; messages: writes to the device,"
+                    + " all requests"
+            ],
+            columns: [
+                name(width: 12), count("requests", width: 9),
+                figure("IO/s", width: 9, decimals: 0) { 1e9 / $0.medianNs },
+                figure("median", width: 10, unit: 1e3) { $0.medianNs },
+                figure("mean", width: 10, unit: 1e3) { $0.meanNs },
+                figure("worst", width: 10, unit: 1e3) { $0.worstMedianNs },
+                messages(width: 9),
+                figure("per request", width: 12, decimals: 3) {
+                    Double($0.messages) / Double(max($0.n, 1))
+                },
+            ])
+    }
+
     public static var cost: Table {
         Table(
             title: [

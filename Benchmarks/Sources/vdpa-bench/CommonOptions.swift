@@ -131,3 +131,26 @@ struct MapSizes: ParsableArguments {
         }
     }
 }
+
+/// Sizes of the suite `blk`.
+struct BlockSizes: ParsableArguments {
+    @Option(help: "Read requests of each way (default 2000; with --quick 200).")
+    var requests: Int?
+
+    @Option(help: "Requests that the device has at a time (default 16; 1 for a VDUSE device).")
+    var depth: Int?
+
+    @Option(help: "Bytes of a request, whole pages (default 4096).")
+    var bytes: Int?
+
+    @Option(
+        parsing: .upToNextOption,
+        help: "Ways by name: \(BlockSuite.wayNames.joined(separator: " ")).")
+    var ways: [String] = []
+
+    func validate() throws {
+        for way in ways where !BlockSuite.wayNames.contains(way) {
+            throw ValidationError("--ways: no way is called \(way).")
+        }
+    }
+}

@@ -122,6 +122,19 @@ final class Session {
         try TranslateSuite.run(options, clock: clock, report: open(.translate))
     }
 
+    func runBlock(_ sizes: BlockSizes) throws {
+        var options = BlockSuiteOptions()
+        if common.quick { options.makeQuick() }
+        options.devicePath = common.device
+        options.seed = common.seed
+        options.ways = sizes.ways
+        if let repetitions = common.repetitions { options.repetitions = repetitions }
+        if let requests = sizes.requests { options.requests = requests }
+        if let depth = sizes.depth { options.depth = depth }
+        if let bytes = sizes.bytes { options.requestBytes = bytes }
+        try BlockSuite.run(options, clock: clock, report: open(.block))
+    }
+
     func finish() throws {
         if let path = common.json {
             try report.write(to: path)

@@ -8,7 +8,8 @@ struct VDPABench: ParsableCommand {
         abstract: "Measures the IOVA allocator, mapping, backing memory, and the pool of buffers.",
         subcommands: [
             AllocatorCommand.self, MapCommand.self, CostCommand.self, MemoryCommand.self,
-            HeapCommand.self, PoolCommand.self, TranslateCommand.self, AllCommand.self,
+            HeapCommand.self, PoolCommand.self, TranslateCommand.self, BlockCommand.self,
+            AllCommand.self,
         ],
         defaultSubcommand: AllCommand.self)
 }
@@ -118,9 +119,26 @@ struct TranslateCommand: ParsableCommand {
     }
 }
 
+struct BlockCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "blk",
+        abstract: "Reads of a block device, mapped for each request and from a pool.",
+        discussion: "It never writes to the disk. A VDUSE device wants --depth 1.")
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var sizes: BlockSizes
+
+    func run() throws {
+        let session = try Session(common)
+        try session.runBlock(sizes)
+        try session.finish()
+    }
+}
+
 struct AllCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "all", abstract: "Every suite, one after the other.")
+        commandName: "all",
+        abstract: "Every suite, one after the other; not blk, which needs a block device.")
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var allocator: AllocatorSizes

@@ -289,6 +289,11 @@ public final class DMADomain: Sendable {
     /// Brings every device's table back to what this domain has mapped: after a reset, a resume,
     /// or an undo that failed.
     ///
+    /// It also repairs what nobody can see: a device that could not take the table at BATCH_END, to
+    /// which the kernel answers success all the same (drivers/vhost/vdpa.c ignores what the parent's
+    /// `set_map` says). The domain and the kernel then hold every mapping, and the device none: its
+    /// accesses fault. `needsRemap` does not tell; a driver that meets such faults calls this.
+    ///
     /// For its duration the device can reach nothing: stop its queues first.
     public func remap() throws(DMAError) {
         let released = try locked { state throws(DMAError) in try state.remap() }

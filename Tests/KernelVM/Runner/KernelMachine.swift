@@ -7,10 +7,13 @@ import VhostVDPA
 final class KernelMachine: ConformanceMachine, Sendable {
     private let path: String
     private let secondPath: String?
+    /// The other devices of the guest, by kind; the kinds that have none are `path`'s.
+    private let others: [VirtioDeviceID: String]
 
-    init(path: String, second: String?) {
+    init(path: String, second: String?, others: [VirtioDeviceID: String]) {
         self.path = path
         secondPath = second
+        self.others = others
     }
 
     func open() -> Result<any DeviceFile, Errno> { open(path) }
@@ -30,6 +33,10 @@ final class KernelMachine: ConformanceMachine, Sendable {
     }
 
     func openDevice() throws(DMAError) -> VDPADevice { try VDPADevice(path: path) }
+
+    func openDevice(_ kind: VirtioDeviceID) throws(DMAError) -> VDPADevice {
+        try VDPADevice(path: others[kind] ?? path)
+    }
 
     func adopt(_ file: any DeviceFile, duplicating: Bool) throws(DMAError) -> VDPADevice {
         guard let file = file as? NumberedFile else { preconditionFailure("not a kernel's file") }

@@ -1,15 +1,16 @@
 // vdpa-conformance: the conformance cases on a kernel device.
 //
 //   vdpa-conformance --device /dev/vhost-vdpa-0 [--second /dev/vhost-vdpa-1] --profile sim
-//       [--filter TEXT | --case NAME | --list | --count-messages]
+//       [--block PATH] [--network PATH] [--filter TEXT | --case NAME | --list | --count-messages]
 //
-// Runs every case of the profile and asserts that as many ran as there must be; there is no skip.
+// `--block` and `--network` name the devices of these kinds where `--device` is of the other. Runs every case of the profile and asserts that as many ran as there must be; there is no skip.
 // `--list` prints the names, `--case` runs one, for a harness that mends the device between cases.
 // `--count-messages` changes a domain in every way and prints how many messages the library says it
 // sent, for a harness that watches its system calls.
 
 import Conformance
 import Glibc
+import VhostVDPA
 
 private func fail(_ message: String) -> Never {
     print("vdpa-conformance: \(message)")
@@ -71,8 +72,13 @@ if CommandLine.arguments.contains("--list") {
     exit(cases.count == profile.expectedCaseCount(on: .kernel) ? 0 : 1)
 }
 guard let device = option("--device") else { fail("--device is missing") }
-let machine = KernelMachine(path: device, second: option("--second"))
-let context = Context(profile: profile, machine: machine)
+var others: [VirtioDeviceID: String] = [:]
+if let path = option("--block") { others[.block] = path }
+if let path = option("--network") { others[.network] = path }
+let machine = KernelMachine(path: device, second: option("--second"), others: others)
+let context = Context(profile: profile, machine: machine, isKernel: true) { note in
+    report("  note: \(note)")
+}
 if CommandLine.arguments.contains("--count-messages") {
     do {
         print("messages \(try countMessages(on: machine))")

@@ -1,4 +1,4 @@
-"""Checks what `vdpa-bench map` has written: its JSON, one run a line, from standard input.
+"""Checks what `vdpa-bench map` and `blk` have written: their JSON, one run a line, from standard input.
 
 check-map.py PROFILE; a figure holds if it holds in one of the runs, a count of messages in all of them.
 Ends with 'N passed, M failed'.
@@ -15,6 +15,8 @@ runs = [
     for line in sys.stdin
     if line.startswith("{")
 ]
+blk = [run for run in runs if "pool" in run]
+runs = [run for run in runs if "carve-extents" in run]
 if not runs:
     sys.exit("check-map: no run")
 failed = passed = 0
@@ -56,6 +58,14 @@ if sys.argv[1] == "sim":
     reached("a carved region costs at most 1/300 of one mapped by itself, population apart",
             lambda run: 1 / run["carve-extents"]["ratio_to_one_by_one"],
             lambda times: times >= 300, "%.0f times")
+    if len(blk) != 1:
+        sys.exit("check-map: no run of blk")
+    each, pool = blk[0]["map-each"], blk[0]["pool"]
+    times = each["median_ns"] / pool["median_ns"]
+    check("a map and an unmap around each request cost at least twice a pool's request",
+          times >= 2, "%.1f times" % times)
+    check("a pool's requests send no message", pool["messages"] == 0 and each["messages"] > 0,
+          "%d against %d" % (pool["messages"], each["messages"]))
 else:
     reached("carving costs at most 1.20 of one large UPDATE by hand",
             lambda run: run["carve-extents"]["ratio_to_raw_update"],
