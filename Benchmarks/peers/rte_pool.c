@@ -2,8 +2,9 @@
  *
  *     rte-pool [--quick]
  *
- * 16384 objects of 2 KiB, a cache of 64 a thread as in the library's default, objects handed over as
- * pointers. Two threads on the first two processors that the process may use. Without hugepages. */
+ * 16384 objects of 2 KiB, a cache of 64 a thread as in the library's default, objects handed over
+ * as pointers. Two threads on the first two processors that the process may use. Without hugepages.
+ * */
 #define _GNU_SOURCE
 #include "cbenchmark.h"
 

@@ -6,7 +6,8 @@ struct MemoryMapping: ~Copyable, Sendable {
     private(set) var address: UInt
     private(set) var byteCount: Int
     private let system: SystemCalls
-    /// A forked child has a hole here (MADV_DONTFORK), where it may have mapped something else since.
+    /// A forked child has a hole here (MADV_DONTFORK), where it may have mapped something else
+    /// since.
     private let processID = getpid()
 
     /// Maps a whole file, shared and writable, at an address aligned to `alignment`. hugetlb

@@ -17,9 +17,9 @@ public struct DMAError: Error, Sendable {
     public let message: String
     /// What to do about it, one sentence.
     public let remedy: String
-    /// The C errno, always: what the kernel answered, or, where the library refused before any call,
-    /// what the kernel or libc would mean by it (`Code.errno`, unless the page of the call says
-    /// otherwise).
+    /// The C errno, always: what the kernel answered, or, where the library refused before any
+    /// call, what the kernel or libc would mean by it (`Code.errno`, unless the page of the call
+    /// says otherwise).
     public internal(set) var errno: Int32
     /// What the kernel answered; nil where the library refused before any call.
     public internal(set) var kernelErrno: Int32?

@@ -12,8 +12,8 @@ struct TranslatorMemoryTests {
             #expect(TranslatorUnderTest(mappings: mappings) == nil, "\(mappings) mappings")
         }
         let tables = try #require(TranslatorUnderTest(mappings: 3))
-        // A far sector in each direction, and sub-tables: three more mappings, of which each attempt
-        // gets one.
+        // A far sector in each direction, and sub-tables: three more mappings, of which each
+        // attempt gets one.
         let range = MappedRange(iova: 1 << 60, address: 1 << 47, byteCount: 3 * Self.page)
         for attempt in 0..<3 {
             #expect(tables.prepare(range) == ENOMEM, "attempt \(attempt)")

@@ -2,8 +2,8 @@ internal import IOVAAllocator
 internal import VDPAMemory
 internal import VhostVDPA
 
-// Several devices under one domain, and a device's life under it: what the process has written is where
-// it was, and the kernel holds what the domain says.
+// Several devices under one domain, and a device's life under it: what the process has written is
+// where it was, and the kernel holds what the domain says.
 
 extension ConformanceCase {
     static let domainDevices: [ConformanceCase] = [

@@ -1,8 +1,8 @@
 internal import CDatapath
 
-/// Stands in the place of Swift's `Mutex` in these builds: a declaration of the module hides one that
-/// it imports. ThreadSanitizer cannot see what the kernel writes into that one's word, and reports
-/// races where there are none; it knows this one.
+/// Stands in the place of Swift's `Mutex` in these builds: a declaration of the module hides one
+/// that it imports. ThreadSanitizer cannot see what the kernel writes into that one's word, and
+/// reports races where there are none; it knows this one.
 @safe
 struct Mutex<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
     // Safe to share: the value is only touched with the lock held, and goes with its owner.

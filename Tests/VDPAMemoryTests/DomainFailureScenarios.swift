@@ -13,7 +13,8 @@ enum FailureScenario: String, CaseIterable, Sendable {
     /// A VMM's guest memory.
     static let slotCount = 300
 
-    /// Many calls alike: the sweep goes through them on one domain, as a failure leaves it as it was.
+    /// Many calls alike: the sweep goes through them on one domain, as a failure leaves it as it
+    /// was.
     var isLong: Bool { self == .manySlots || self == .freeMany }
 
     var options: DMADomain.Options {

@@ -6,8 +6,8 @@ import VDPASimulator
 /// A failure at any message of a batch leaves everything as it was (the promise).
 @Suite("Every call of a change fails once")
 struct DomainFailureTests {
-    /// EFAULT is the kernel's usual refusal; ENOMEM, ENOSPC and EPERM others of its; EIO is an answer
-    /// that says nothing about what was done.
+    /// EFAULT is the kernel's usual refusal; ENOMEM, ENOSPC and EPERM others of its; EIO is an
+    /// answer that says nothing about what was done.
     static let answers: [Int32] = [EFAULT, EIO, ENOMEM, ENOSPC, EPERM]
 
     @Test(arguments: DeviceKind.allCases, FailureScenario.allCases)

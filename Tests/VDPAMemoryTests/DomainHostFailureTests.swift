@@ -8,8 +8,8 @@ import VDPASimulator
 /// Every host system call that an allocation makes through the domain fails once.
 @Suite("Every host call behind a region fails once")
 struct DomainHostFailureTests {
-    /// Calls in the order in which they were made, and which of them is to fail; from then on all of
-    /// its kind do, as the domain asks again for a smaller extent.
+    /// Calls in the order in which they were made, and which of them is to fail; from then on all
+    /// of its kind do, as the domain asks again for a smaller extent.
     private final class Plan: Sendable {
         private struct State: Sendable {
             var calls: [SystemCall] = []

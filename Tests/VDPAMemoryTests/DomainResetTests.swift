@@ -92,7 +92,8 @@ struct DomainResetTests {
         let group = try world.device.group(ofQueue: 2)
         #expect(try world.device.group(ofQueue: 0) != group)
         try world.device.setGroup(group, addressSpace: 1)
-        // The same address means the one's memory to the data queues, the other's to the control queue.
+        // The same address means the one's memory to the data queues, the other's to the control
+        // queue.
         for (queue, value) in [(UInt32(0), UInt64(0x600d)), (1, 0x600d), (2, 0xc0de)] {
             let space = world.simulator.addressSpace(ofQueue: queue)
             #expect(

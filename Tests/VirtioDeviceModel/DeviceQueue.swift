@@ -44,8 +44,8 @@ struct DeviceQueue {
         read(address, 2).map { UInt16($0[0]) | UInt16($0[1]) << 8 }
     }
 
-    /// The next chain that the driver has published; nil where there is none, or the rings cannot be
-    /// reached.
+    /// The next chain that the driver has published; nil where there is none, or the rings cannot
+    /// be reached.
     mutating func next() -> Chain? {
         guard let published = read16(ring.driverArea + 2) else { return nil }
         guard published != availableIndex else {

@@ -2,7 +2,8 @@ internal import Foundation
 internal import Synchronization
 internal import VDPASimulator
 
-/// The thread of a device model: whenever the device runs and a queue was kicked, `serve` is called.
+/// The thread of a device model: whenever the device runs and a queue was kicked, `serve` is
+/// called.
 final class DeviceThread: Sendable {
     private let isEnding = Mutex(false)
     private let hasEnded = DispatchSemaphore(value: 0)

@@ -1,8 +1,8 @@
 internal import CVirtioDriver
 package import VDPAMemory
 
-/// Memory that the device reaches, wherever it comes from: a region, a pool's buffer, a heap's block.
-/// Whoever makes one keeps the memory mapped for as long as it is used.
+/// Memory that the device reaches, wherever it comes from: a region, a pool's buffer, a heap's
+/// block. Whoever makes one keeps the memory mapped for as long as it is used.
 @safe
 package struct DriverMemory: Sendable {
     private let addressBits: UInt

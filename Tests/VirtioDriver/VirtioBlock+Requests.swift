@@ -174,8 +174,8 @@ extension VirtioBlock {
     /// Frees a region, or unregisters the caller's memory, once the device is done with it. The
     /// kernel would unmap it underneath: nobody but the driver knows what is in flight.
     ///
-    /// - Parameter drainingFor: how long to wait for the transfers that use it, in milliseconds; nil
-    ///   refuses instead. Their completions, and what else comes meanwhile, go to `completed`.
+    /// - Parameter drainingFor: how long to wait for the transfers that use it, in milliseconds;
+    ///   nil refuses instead. Their completions, and what else comes meanwhile, go to `completed`.
     /// - Throws: `inFlight`, `timedOut`, with the region as it was; `device`.
     package func free(
         _ id: RegionID, drainingFor milliseconds: Int? = nil,

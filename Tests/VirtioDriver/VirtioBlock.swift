@@ -28,7 +28,8 @@ package final class VirtioBlock {
     package internal(set) var kickCount = 0
     package internal(set) var requestCount = 0
 
-    /// Brings a device up that nobody has used since it was opened; its address space is `domain`'s.
+    /// Brings a device up that nobody has used since it was opened; its address space is
+    /// `domain`'s.
     ///
     /// - Throws: `device` where the domain has no memory or the kernel refused, `featuresRefused`,
     ///   `needsReset`, `event`.

@@ -1,7 +1,7 @@
 package import VDPAMemory
 
-/// A virtio-net driver over two queues, receive and transmit, whose every packet lies in a buffer of
-/// a `DMABufferPool`: taken for receiving, handed over, given back. One thread.
+/// A virtio-net driver over two queues, receive and transmit, whose every packet lies in a buffer
+/// of a `DMABufferPool`: taken for receiving, handed over, given back. One thread.
 package final class VirtioNet {
     package let device: VDPADevice
     package let domain: DMADomain
@@ -111,8 +111,8 @@ package final class VirtioNet {
         return isAdded
     }
 
-    /// Sends a packet that lies in a pool's buffer, header first. The buffer is the device's, and goes
-    /// back to the pool when that is done with it.
+    /// Sends a packet that lies in a pool's buffer, header first. The buffer is the device's, and
+    /// goes back to the pool when that is done with it.
     ///
     /// - Returns: false where the queue is full; then the buffer is still the caller's.
     package func send(_ buffer: DMABuffer, byteCount: Int) throws(DriverError) -> Bool {

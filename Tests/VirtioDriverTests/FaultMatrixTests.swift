@@ -4,7 +4,8 @@ import VDPASimulator
 import VirtioDeviceModel
 import VirtioDriver
 
-/// What becomes of a driver, its memory and its data when the device fails it: at every call in turn.
+/// What becomes of a driver, its memory and its data when the device fails it: at every call in
+/// turn.
 @Suite struct FaultMatrixTests {
     static let configurations: [(name: String, value: SimulatedDevice.Configuration)] = [
         ("vdpa_sim", .vdpaSimBlock()), ("vp_vdpa", .vpVDPA()), ("VDUSE", .vduse()),
@@ -106,8 +107,8 @@ import VirtioDriver
     ) throws {
         let configuration = FaultMatrixTests.configurations[index].value
         for call in try FaultMatrixTests.calls(configuration) {
-            // EFAULT as the kernel's refusals, EIO as of a VDUSE daemon that does not answer, EBADF as of a
-            // descriptor that somebody closed.
+            // EFAULT as the kernel's refusals, EIO as of a VDUSE daemon that does not answer, EBADF
+            // as of a descriptor that somebody closed.
             let errno: Int32 = [14, 5, 9][call % 3]
             var life = try Life(configuration)
             life.disk.simulated.failCall(call, errno: errno)

@@ -1,12 +1,14 @@
 /// One row of results. The JSON names stay; a figure that a case does not have is `null`.
 public struct BenchmarkResult: Sendable {
-    /// `allocator`, `map`, `cost`, `memory`, `heap`, `pool`, or `reference` for what runs beside them.
+    /// `allocator`, `map`, `cost`, `memory`, `heap`, `pool`, or `reference` for what runs beside
+    /// them.
     public var suite: String
     public var caseName: String
     /// Regions or slots; bytes for population.
     public var n: Int
     public var threads = 1
-    /// What the times are per: `pair` (free + allocate), `region`, `look-up`, `hop`, `GiB`, `buffer`.
+    /// What the times are per: `pair` (free + allocate), `region`, `look-up`, `hop`, `GiB`,
+    /// `buffer`.
     public var per: String
     /// Over blocks or passes, of the repetition with the lowest median.
     public var medianNs: Double
@@ -30,8 +32,8 @@ public struct BenchmarkResult: Sendable {
     /// Last live byte minus first, over the live bytes.
     public var spanOverLive: Double?
     public var residentBytesPerRegion: Double?
-    /// The median hop of the chase that ran right before and after this row's repetition; of a pool,
-    /// the array's median in turns with it.
+    /// The median hop of the chase that ran right before and after this row's repetition; of a
+    /// pool, the array's median in turns with it.
     public var referenceNs: Double?
     /// The median over the best repetition's of the reference row `chase`, and of `floor`, at the
     /// same n.

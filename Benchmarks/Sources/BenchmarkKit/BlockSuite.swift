@@ -23,8 +23,8 @@ public struct BlockSuiteOptions: Sendable {
     public mutating func makeQuick() { (requests, repetitions) = (200, 1) }
 }
 
-/// The suite `blk`: what a request to a block device costs when its memory is mapped for it, and when
-/// it is mapped already. It only reads: the disk stays as it is.
+/// The suite `blk`: what a request to a block device costs when its memory is mapped for it, and
+/// when it is mapped already. It only reads: the disk stays as it is.
 ///
 /// - `map-each`: each request's memory is registered before it and unregistered after it.
 /// - `map-batch`: as many requests as the depth, in rounds: one batch before, one after.

@@ -22,8 +22,8 @@ public struct CostOptions: Sendable {
 /// - `carve`, `uncarve`: a small region from a shared extent that is mapped already, and its end,
 ///   by its owner. `carve-zero` also makes an earlier owner's bytes zeros.
 /// - `batch-carve`, `batch-free`: the same in one batch, by ID.
-/// - `carve-translated`, `uncarve-translated`: `carve` and `uncarve` once the domain's translator is
-///   in use.
+/// - `carve-translated`, `uncarve-translated`: `carve` and `uncarve` once the domain's translator
+///   is in use.
 /// - `extent-map`, `extent-unmap`: pages that do not touch, registered and freed in one batch: one
 ///   message each.
 public enum CostSuite {
@@ -91,11 +91,13 @@ public enum CostSuite {
         phases += try extents(options, domain)
         let translator = try domain.translator
         phases.append(
-            try CostPhase("carve-translated", options.regions, domain) {
-                try owners.allocate(options.regions, in: domain, uninitialised)
+            try CostPhase("carve-translated", options.regions, domain, blocks: true) {
+                try owners.allocate($0, in: domain, uninitialised)
             })
         phases.append(
-            try CostPhase("uncarve-translated", options.regions, domain) { try owners.free() })
+            try CostPhase("uncarve-translated", options.regions, domain, blocks: true) {
+                try owners.free($0)
+            })
         withExtendedLifetime(translator) {}
         try keepers.free()
         return phases

@@ -52,8 +52,8 @@ struct ExtentRun {
 }
 
 extension MappingRun {
-    /// One message by hand over the bytes of so many regions, in memory that the library takes as it
-    /// takes it for a shared extent.
+    /// One message by hand over the bytes of so many regions, in memory that the library takes as
+    /// it takes it for a shared extent.
     init(rawUpdateOn path: String, regions: Int) throws(BenchmarkError) {
         let byteCount = regions * PageKind.size4KiB.pageBytes
         var result: Int32 = 0

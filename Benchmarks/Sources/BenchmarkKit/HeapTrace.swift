@@ -8,8 +8,8 @@ public func smallUnitCount(_ draw: UInt64) -> UInt32 {
 enum HeapTrace {
     static let unitByteCount = 64
 
-    /// W2 with small sizes: a step asks for the size that the step before it gave back. The range is
-    /// what the live bytes fill to 80 %.
+    /// W2 with small sizes: a step asks for the size that the step before it gave back. The range
+    /// is what the live bytes fill to 80 %.
     static func tight(slots: Int, steps: Int, seed: UInt64) -> ChurnTrace {
         var generator = SplitMix64(seed: seed)
         let fill = (0..<slots).map { _ in smallUnitCount(generator.next()) }

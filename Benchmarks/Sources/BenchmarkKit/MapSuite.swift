@@ -25,10 +25,10 @@ public struct MapOptions: Sendable {
 /// - `batch`: the same pages in one batch.
 /// - `coalesced`: adjacent pages in one batch, allowed to share a mapping.
 /// - `batch-of`: as `batch`, in batches of other sizes.
-/// - `extents`: the domain's own memory in one batch, carved from shared extents: `map-extents` is all
-///   of it, `populate-extents` what the memory takes of that, `carve-extents` the rest: the cost of
-///   the same mapping in memory that is populated already. `unmap-extents` frees the regions in a
-///   batch, deferred; `flush-extents` unmaps what they were carved from.
+/// - `extents`: the domain's own memory in one batch, carved from shared extents: `map-extents` is
+///   all of it, `populate-extents` what the memory takes of that, `carve-extents` the rest: the
+///   cost of the same mapping in memory that is populated already. `unmap-extents` frees the
+///   regions in a batch, deferred; `flush-extents` unmaps what they were carved from.
 /// - `raw-update`, on a device file only: one UPDATE written by hand over as many bytes of the same
 ///   kind of memory.
 public enum MapSuite {

@@ -7,8 +7,8 @@ internal import VDPASimulator
 public struct PoolOptions: Sendable {
     /// Of 2 KiB.
     public var buffers = 16_384
-    /// Buffers taken and given back in a block: a block is shorter than a scheduler's slice, so that
-    /// most blocks know nothing of the neighbours.
+    /// Buffers taken and given back in a block: a block is shorter than a scheduler's slice, so
+    /// that most blocks know nothing of the neighbours.
     public var buffersPerBlock = 16_384
     public var blocks = 200
     public var repetitions = 5
@@ -18,10 +18,11 @@ public struct PoolOptions: Sendable {
     public mutating func makeQuick() { (blocks, repetitions) = (20, 1) }
 }
 
-/// The suite `pool`: nanoseconds for a buffer that is taken and given back; buffers are not touched.
+/// The suite `pool`: nanoseconds for a buffer that is taken and given back; buffers are not
+/// touched.
 ///
-/// - `lifo-B`: takes B and gives the same ones back. `ring-B`: of 1024 outstanding buffers gives the
-///   B oldest and takes B. Beside each, an array of the same elements in C does the same.
+/// - `lifo-B`: takes B and gives the same ones back. `ring-B`: of 1024 outstanding buffers gives
+///   the B oldest and takes B. Beside each, an array of the same elements in C does the same.
 /// - `2T-lifo-B`, `2T-ring-B`: two threads do so on one pool, in turns with one of them alone.
 /// - `cross-B`: one thread takes B and hands them through a ring of 1024 slots to another, which
 ///   gives them back.

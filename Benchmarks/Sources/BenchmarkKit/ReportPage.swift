@@ -1,8 +1,8 @@
 internal import Foundation
 
 extension Report {
-    /// The machine, curves and tables as one HTML page that needs nothing else; light and dark by the
-    /// reader's preference. Every figure of `json()` is in its tables.
+    /// The machine, curves and tables as one HTML page that needs nothing else; light and dark by
+    /// the reader's preference. Every figure of `json()` is in its tables.
     public func html() throws -> String {
         let document = try JSONDecoder().decode(JSONValue.self, from: Data(json().utf8))
         guard case .object(let members) = document, case .object(let machine)? = members["machine"],

@@ -129,8 +129,8 @@ CDP_HEAP_INLINE void cdp_heap_drop_node(struct cdp_heap *heap, uint32_t at)
 	heap->spare = at;
 }
 
-/* Leaves the first `granules` to a block that is in no bin; what is behind them becomes a block of its
- * own, in no bin either, and is returned. */
+/* Leaves the first `granules` to a block that is in no bin; what is behind them becomes a block of
+ * its own, in no bin either, and is returned. */
 CDP_HEAP_INLINE uint32_t cdp_heap_split(struct cdp_heap *heap, uint32_t at, uint32_t granules)
 {
 	struct cdp_heap_node *node = &heap->nodes[at];

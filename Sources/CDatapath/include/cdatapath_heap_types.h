@@ -11,12 +11,12 @@ extern "C" {
 
 /* Blocks of variable size inside extents of memory that a device can reach.
  *
- * Sizes are counted in granules of 64 bytes or more. Every block, free or out, has a node of 32 bytes
- * in a pool out of the device's reach: what a device writes past its block harms no bookkeeping. A
- * node names its neighbours' nodes, so that free neighbours are joined at once. (Boundary tags in a
- * table with a place for each granule were slower from 30000 blocks on: they fill more cache.) Nodes
- * are reserved for as many blocks as there can be granules, touched as they are first needed, and
- * live as long as the heap.
+ * Sizes are counted in granules of 64 bytes or more. Every block, free or out, has a node of 32
+ * bytes in a pool out of the device's reach: what a device writes past its block harms no
+ * bookkeeping. A node names its neighbours' nodes, so that free neighbours are joined at once.
+ * (Boundary tags in a table with a place for each granule were slower from 30000 blocks on: they
+ * fill more cache.) Nodes are reserved for as many blocks as there can be granules, touched as they
+ * are first needed, and live as long as the heap.
  *
  * Free blocks wait in bins: one for each size up to 64 granules, then 16 for each octave. A bitmap
  * of two levels finds the smallest bin that has a block which certainly fits.

@@ -11,14 +11,14 @@
  * time (the domain's lock); only destroy must not meet a reader.
  *
  * What can fail is prepare, which reserves address space: whatever was prepared is inserted and
- * removed without fail, as often as wanted. Ranges are whole 4 KiB pages, neither side wraps, and an
- * IOVA is given once; the same memory may have several IOVAs, see cdp_translator_insert.
+ * removed without fail, as often as wanted. Ranges are whole 4 KiB pages, neither side wraps, and
+ * an IOVA is given once; the same memory may have several IOVAs, see cdp_translator_insert.
  *
- * Resident memory, with both tables: 8 bytes per direction for each 2 MiB of mapped ranges, in pages
- * of 4 KiB that cover 1 GiB; 4 KiB per direction for each granule of 2 MiB that is mapped in parts;
- * 8 KiB per direction for each 512 GiB (summaries, and where the sub-tables are) that had a granule
- * in parts or wholly mapped GiBs; the kernel's own page tables on top, at most 4 KiB for each 2 MiB
- * of tables in use. So it is bounded by what is mapped, however sparsely: at most
+ * Resident memory, with both tables: 8 bytes per direction for each 2 MiB of mapped ranges, in
+ * pages of 4 KiB that cover 1 GiB; 4 KiB per direction for each granule of 2 MiB that is mapped in
+ * parts; 8 KiB per direction for each 512 GiB (summaries, and where the sub-tables are) that had a
+ * granule in parts or wholly mapped GiBs; the kernel's own page tables on top, at most 4 KiB for
+ * each 2 MiB of tables in use. So it is bounded by what is mapped, however sparsely: at most
  *
  *   2 * (8 KiB * regions + 4 KiB * GiBs touched + 8 KiB * spans of 512 GiB ever touched)
  *
@@ -44,8 +44,9 @@ void cdp_translator_allow(cdp_translator *translator, uint64_t mappings);
 cdp_table cdp_translator_to_iova(const cdp_translator *translator);
 cdp_table cdp_translator_to_address(const cdp_translator *translator);
 
-/* Reserves what inserting the range takes: any part of it, where in_parts says so, else all of it at
- * once. 0, or an errno; address space that was reserved before a failure serves the next attempt. */
+/* Reserves what inserting the range takes: any part of it, where in_parts says so, else all of it
+ * at once. 0, or an errno; address space that was reserved before a failure serves the next
+ * attempt. */
 int cdp_translator_prepare(cdp_translator *translator, uint64_t iova, uint64_t address,
 			   uint64_t byte_count, bool in_parts);
 

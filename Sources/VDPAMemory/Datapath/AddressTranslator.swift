@@ -4,11 +4,12 @@ public import IOVAAllocator
 /// Where memory is for the device, and what an IOVA is in this process, in nanoseconds, while other
 /// threads map and unmap: `DMADomain.translator`.
 ///
-/// It answers for every region that lives, allocated or registered, byte for byte, and for no others:
-/// from the moment at which its allocation, registration or batch returns, until its free begins. A
-/// translation that begins after a free has returned finds nothing, also where unmapping is deferred
-/// or the region was part of a shared extent; after `close()`, or once the domain is gone, nothing
-/// is found at all. A translation that overlaps a free may answer with what was there before.
+/// It answers for every region that lives, allocated or registered, byte for byte, and for no
+/// others: from the moment at which its allocation, registration or batch returns, until its free
+/// begins. A translation that begins after a free has returned finds nothing, also where unmapping
+/// is deferred or the region was part of a shared extent; after `close()`, or once the domain is
+/// gone, nothing is found at all. A translation that overlaps a free may answer with what was there
+/// before.
 ///
 /// - Contiguity: a range is found where it goes on in one piece on both sides, across regions that
 ///   happen to lie side by side as well. A range of more than 2 MiB is looked at part by part; each
@@ -19,13 +20,13 @@ public import IOVAAllocator
 /// - Threads: any number, without a lock, a system call, an allocation or a reference count. Copies
 ///   share the tables, which outlive the domain as long as a copy does.
 /// - Complexity: O(1), one load, for what lies inside 2 MiB (aligned) that one region covers; two
-///   loads for a part of a page of a smaller region; else O(1) per 2 MiB of the range, per GiB where
-///   one region covers all of it, and per 4 KiB where regions cover 2 MiB in parts.
-/// - Memory: 16 bytes for each 2 MiB mapped, in pages of 4 KiB for each GiB, and 8 KiB for each 2 MiB
-///   that is mapped in parts; at most 16 KiB per region, 8 KiB per GiB and 16 KiB per 512 GiB with
-///   something in them, however sparsely, and the page tables for it. It goes back to the kernel
-///   with the regions; small regions' with their shared extent. About 1 GiB of address space is
-///   reserved, and 514 MiB for each other part of 2^47 bytes that a region lies in.
+///   loads for a part of a page of a smaller region; else O(1) per 2 MiB of the range, per GiB
+///   where one region covers all of it, and per 4 KiB where regions cover 2 MiB in parts.
+/// - Memory: 16 bytes for each 2 MiB mapped, in pages of 4 KiB for each GiB, and 8 KiB for each 2
+///   MiB that is mapped in parts; at most 16 KiB per region, 8 KiB per GiB and 16 KiB per 512 GiB
+///   with something in them, however sparsely, and the page tables for it. It goes back to the
+///   kernel with the regions; small regions' with their shared extent. About 1 GiB of address space
+///   is reserved, and 514 MiB for each other part of 2^47 bytes that a region lies in.
 @safe
 public struct AddressTranslator: @unchecked Sendable {
     // Safe to send: pointers to what threads share, read by acquire loads alone.

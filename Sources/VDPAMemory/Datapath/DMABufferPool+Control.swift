@@ -23,8 +23,8 @@ extension DMABufferPool {
     /// Adds all the buffers that fit into a region, and takes the region over. Threads go on to
     /// take and give, and find the new buffers as soon as they are there.
     ///
-    /// - Throws: `invalidArgument`, `hostMemory`, as the initialiser does. The region has been freed
-    ///   then, and the pool is as before.
+    /// - Throws: `invalidArgument`, `hostMemory`, as the initialiser does. The region has been
+    ///   freed then, and the pool is as before.
     /// - Returns: how many buffers it brought.
     /// - Complexity: O(n) in them. System calls: mmap, where more magazines are needed.
     @discardableResult

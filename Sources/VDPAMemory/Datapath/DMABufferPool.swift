@@ -42,8 +42,9 @@ public final class DMABufferPool: Sendable {
     /// Makes a pool of all the buffers that fit into a region, and takes the region over.
     ///
     /// - Parameter bufferSize: in bytes, at least 1.
-    /// - Throws: `invalidArgument` where no buffer fits, or address and IOVA cannot both be aligned;
-    ///   `hostMemory` where there is none for the pool's own tables. The region has been freed then.
+    /// - Throws: `invalidArgument` where no buffer fits, or address and IOVA cannot both be
+    ///   aligned; `hostMemory` where there is none for the pool's own tables. The region has been
+    ///   freed then.
     /// - Complexity: O(n) in the number of buffers. System calls: mmap, for the magazines.
     public init(
         _ region: consuming DMARegion, bufferSize: Int, options: Options = Options()
@@ -76,7 +77,8 @@ public final class DMABufferPool: Sendable {
     /// Allocates a region for at least `count` buffers, and makes a pool of it.
     ///
     /// - Parameter allocation: what the region is to be; its alignment is raised to the buffers'.
-    /// - Throws: as `init(_:bufferSize:options:)` and `DMADomain.allocate` do; nothing is left then.
+    /// - Throws: as `init(_:bufferSize:options:)` and `DMADomain.allocate` do; nothing is left
+    ///   then.
     public convenience init(
         _ domain: DMADomain, bufferSize: Int, count: Int, options: Options = Options(),
         allocation: AllocationOptions = AllocationOptions()

@@ -11,7 +11,8 @@ public struct DMABufferPoolStatistics: Hashable, Sendable {
     public let freeInDepot: Int
     /// Free buffers that only the thread can have in whose cache they are.
     public let freeInCaches: Int
-    /// Buffers that were taken and not given back: `capacity` without the free ones, never negative.
+    /// Buffers that were taken and not given back: `capacity` without the free ones, never
+    /// negative.
     public let inUse: Int
     /// The most buffers that were out of the depot at once: in use, or in caches. Looked at when a
     /// thread refills, so it is never below the largest `inUse`, and above it by at most two

@@ -7,7 +7,8 @@ public import CDatapath
 /// threads cannot have it by accident. `SharedDMAHeap` is for several.
 ///
 /// The heap owns extents: mapped memory that is its own. `take` never maps; where nothing fits it
-/// answers nil and raises `isLow`. `grow` and `trim` map and unmap: they belong to the control plane.
+/// answers nil and raises `isLow`. `grow` and `trim` map and unmap: they belong to the control
+/// plane.
 ///
 /// The bookkeeping lies outside the blocks (32 bytes for each), so that a device which writes past
 /// its block cannot corrupt it. Free neighbours are joined at once.
@@ -57,8 +58,9 @@ public struct DMAHeap: ~Copyable, Sendable {
     ///
     /// A refusal is exact: a block of up to 64 granules (4 KiB) without an alignment above the
     /// granule is found where there is one, always in O(1). Others are found in O(1) where a free
-    /// block is larger by 1/16 and by the alignment; else the free blocks that may or may not fit are
-    /// looked at, up to `Options.searchLimit` of them: without a limit, nil means that none fits.
+    /// block is larger by 1/16 and by the alignment; else the free blocks that may or may not fit
+    /// are looked at, up to `Options.searchLimit` of them: without a limit, nil means that none
+    /// fits.
     ///
     /// - Parameters:
     ///   - alignment: a power of two; address and IOVA are both multiples of it. Above
@@ -80,9 +82,9 @@ public struct DMAHeap: ~Copyable, Sendable {
 
     /// Gives a block back. The device must be done with it.
     ///
-    /// - Precondition: the block is of this heap, and out: checked in release, too. A block that was
-    ///   given already escapes only if its very place is out again with a serial number that has
-    ///   come round, once in 2^11 takes.
+    /// - Precondition: the block is of this heap, and out: checked in release, too. A block that
+    ///   was given already escapes only if its very place is out again with a serial number that
+    ///   has come round, once in 2^11 takes.
     /// - Complexity: O(1). No lock, no allocation, no system call.
     @inlinable
     public mutating func give(_ block: DMABlock) {
@@ -129,8 +131,8 @@ public struct DMAHeap: ~Copyable, Sendable {
         try extents.add(region)
     }
 
-    /// Frees the extents that hold no block, in one batch, but for `keeping` of them, so that a load
-    /// that comes and goes does not map and unmap each time.
+    /// Frees the extents that hold no block, in one batch, but for `keeping` of them, so that a
+    /// load that comes and goes does not map and unmap each time.
     ///
     /// - Returns: the extents that were freed.
     /// - Throws: what `DMARegion.free` throws. The heap is as it was then.
@@ -139,8 +141,8 @@ public struct DMAHeap: ~Copyable, Sendable {
         try extents.trim(keeping: keeping)
     }
 
-    /// Frees the heap with all its extents, whatever blocks are out, and reports; leaving scope does
-    /// so without.
+    /// Frees the heap with all its extents, whatever blocks are out, and reports; leaving scope
+    /// does so without.
     ///
     /// - Throws: what `DMARegion.free` throws; what could not be unmapped is in quarantine.
     public consuming func free() throws(DMAError) { try extents.free() }

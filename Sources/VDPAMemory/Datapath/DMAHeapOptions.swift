@@ -5,8 +5,8 @@ public struct DMAHeapOptions: Sendable {
     /// up to 4 KiB.
     public var extentByteCount: Int
     /// The most extents at once, 1 to 2048, with 2^26 granules together (4 GiB with granules of 64
-    /// bytes). Address space for bookkeeping is reserved for all of them, 32 bytes for each granule;
-    /// memory is used for as many blocks, free or out, as there were at once.
+    /// bytes). Address space for bookkeeping is reserved for all of them, 32 bytes for each
+    /// granule; memory is used for as many blocks, free or out, as there were at once.
     public var extentCapacity: Int
     /// What the heap starts with; 0 for nothing. Rounded up to whole extents.
     public var initialByteCount: Int

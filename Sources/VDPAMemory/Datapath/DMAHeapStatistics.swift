@@ -27,8 +27,8 @@ public struct DMAHeapStatistics: Hashable, Sendable {
     /// In blocks, rounded up to granules.
     public var liveByteCount: Int { byteCount - freeByteCount }
 
-    /// The part of the free bytes outside the largest free block: 0 where they are one block, near 1
-    /// where they are many small ones. Blocks do not cross extents, so that several empty extents
+    /// The part of the free bytes outside the largest free block: 0 where they are one block, near
+    /// 1 where they are many small ones. Blocks do not cross extents, so that several empty extents
     /// count as fragments.
     public var fragmentation: Double {
         guard freeByteCount > 0 else { return 0 }

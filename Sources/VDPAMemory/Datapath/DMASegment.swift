@@ -58,8 +58,8 @@ extension AddressTranslator {
         let start = UInt64(UInt(bitPattern: buffer.baseAddress))
         let byteCount = UInt64(buffer.count)
         let capacity = storage.count
-        // Safe: the storage's elements are the C structure, whose layout is that of `DMASegment`, and
-        // no more than `capacity` of them are written; the buffer is not read.
+        // Safe: the storage's elements are the C structure, whose layout is that of `DMASegment`,
+        // and no more than `capacity` of them are written; the buffer is not read.
         let split = unsafe storage.withUnsafeMutableBufferPointer { elements in
             unsafe elements.withMemoryRebound(to: cdp_segment.self) { elements in
                 unsafe withUnsafePointer(to: toIOVA) { table in

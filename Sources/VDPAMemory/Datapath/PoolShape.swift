@@ -1,6 +1,7 @@
 internal import CDatapath
 
-/// How the buffers of a pool lie in a region: head-room, buffer, and what fills up to the alignment.
+/// How the buffers of a pool lie in a region: head-room, buffer, and what fills up to the
+/// alignment.
 struct PoolShape: Sendable {
     let bufferByteCount: Int
     let headroom: Int

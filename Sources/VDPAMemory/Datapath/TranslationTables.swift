@@ -77,7 +77,8 @@ final class TranslationTables: @unchecked Sendable {
 
     /// Gives every byte of the memory the lowest of its IOVAs.
     ///
-    /// - Complexity: O(k log k) for k regions whose memory others map, and O(j^2) for those in range.
+    /// - Complexity: O(k log k) for k regions whose memory others map, and O(j^2) for those in
+    ///   range.
     private func settle(_ range: AliasedRange) {
         let sharers = aliases.values.filter { $0.overlaps(range) }
             .sorted { $0.iova < $1.iova }

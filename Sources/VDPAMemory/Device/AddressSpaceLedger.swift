@@ -5,8 +5,8 @@ package import VhostVDPA
 
 /// What a device asks of whoever maps into one of its address spaces, before a ring goes live.
 package protocol AddressSpaceLedger: AnyObject, Sendable {
-    /// Whether every byte of `range` is mapped in that address space of the device, so that it may do
-    /// what `access` says: never of a device that has left.
+    /// Whether every byte of `range` is mapped in that address space of the device, so that it may
+    /// do what `access` says: never of a device that has left.
     ///
     /// The device calls it with no lock held that a mapping operation takes.
     func covers(

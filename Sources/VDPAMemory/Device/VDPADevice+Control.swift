@@ -2,8 +2,8 @@ internal import Synchronization
 public import VhostVDPA
 
 // The device as a whole. Source: drivers/vhost/vdpa.c, `vhost_vdpa_unlocked_ioctl`. One ioctl(2)
-// each. None of these but a reset needs the owner: they work in a forked child too. The kernel would let
-// a child reset the device, but the parent would not know that its mappings are lost.
+// each. None of these but a reset needs the owner: they work in a forked child too. The kernel
+// would let a child reset the device, but the parent would not know that its mappings are lost.
 //
 // What every control operation can throw: `deviceGone` (the device or the process behind it
 // failed), `notSupported` (the device or the running kernel does not have the operation),
@@ -43,8 +43,9 @@ extension VDPADevice {
     ///
     /// Waits for a batch of messages to end, since a batch outlives a reset in the kernel.
     ///
-    /// - Throws: `notOwner` in a forked child; `deviceGone` if the reset failed (a VDUSE daemon that does not answer); then
-    ///   assume that the device still uses its rings, and that its mappings are lost.
+    /// - Throws: `notOwner` in a forked child; `deviceGone` if the reset failed (a VDUSE daemon
+    ///   that does not answer); then assume that the device still uses its rings, and that its
+    ///   mappings are lost.
     public func reset() throws(DMAError) {
         try forkMark.requireOwnProcess()
         try controlLock.withLock { _ throws(DMAError) in

@@ -87,11 +87,12 @@ public struct DMABatch: ~Copyable {
     /// One that the same batch has named is not made at all, and costs no message. A placement that
     /// the caller chooses may reuse the range of a region that the batch has freed before.
     ///
-    /// Memory that is freed and registered again in its place costs both messages, also where address,
-    /// size and access are the same: the process may have other pages behind the address by now
-    /// (mmap(2), madvise(2)), and the device keeps those that it was given.
+    /// Memory that is freed and registered again in its place costs both messages, also where
+    /// address, size and access are the same: the process may have other pages behind the address
+    /// by now (mmap(2), madvise(2)), and the device keeps those that it was given.
     ///
-    /// - Parameter force: frees it also while it holds part of an enabled ring; see `DMADomain.free`.
+    /// - Parameter force: frees it also while it holds part of an enabled ring; see
+    ///   `DMADomain.free`.
     public mutating func free(_ id: RegionID, force: Bool = false) throws(DMAError) {
         if domain.isPending(id), let index = operations.firstIndex(where: { $0.names(id) }) {
             domain.discard(operations[index])

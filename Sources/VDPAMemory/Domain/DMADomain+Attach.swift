@@ -12,11 +12,11 @@ extension DMADomain {
     /// back.
     ///
     /// - Throws: `addressSpace` where it does not exist or a domain has it; `outsideRange` or
-    ///   `overlap` with the first live mapping that does not fit the device; `unsuitableMemory` with
-    ///   the first registered memory that its kind cannot map; `entryLimit`, `lockedMemoryLimit`,
-    ///   `kernelRefused`; `undoIncomplete` where the device took some and would not give them back:
-    ///   then the address space stays taken until the device is closed; and where an earlier undo
-    ///   failed, until `remap()`.
+    ///   `overlap` with the first live mapping that does not fit the device; `unsuitableMemory`
+    ///   with the first registered memory that its kind cannot map; `entryLimit`,
+    ///   `lockedMemoryLimit`, `kernelRefused`; `undoIncomplete` where the device took some and
+    ///   would not give them back: then the address space stays taken until the device is closed;
+    ///   and where an earlier undo failed, until `remap()`.
     /// - Complexity: O(n log n) in the number of mappings. System calls: a write for each mapping.
     public func attach(_ device: VDPADevice, addressSpace: UInt32 = 0) throws(DMAError) {
         try requireOwnProcess()
@@ -26,8 +26,8 @@ extension DMADomain {
             let released = try locked { state throws(DMAError) in try state.attach(target) }
             withExtendedLifetime(released) {}
         } catch {
-            // What may still be mapped there keeps the address space taken. An undo may have failed on
-            // another device as well, in the flush before the new one heard of anything.
+            // What may still be mapped there keeps the address space taken. An undo may have failed
+            // on another device as well, in the flush before the new one heard of anything.
             if !error.keepsAddressSpace { device.release(addressSpace: addressSpace) }
             throw error
         }
@@ -40,13 +40,14 @@ extension DMADomain {
     /// and attached anew.
     ///
     /// - Parameter unmapping: false for a device that is gone or about to be closed: nothing is
-    ///   sent, and the library's memory that is freed from then on is kept until the device's file is
-    ///   closed. **Registered memory is the caller's to keep**: `unregister` returns without a
+    ///   sent, and the library's memory that is freed from then on is kept until the device's file
+    ///   is closed. **Registered memory is the caller's to keep**: `unregister` returns without a
     ///   message to that device, which can reach the memory until its file is closed. So close the
     ///   device first, and unregister then.
     /// - Throws: `addressSpace` where it is not attached; `unsafeControl` while a ring is enabled
-    ///   there; what the kernel refused; `undoIncomplete` where it took some and would not take them
-    ///   back, or where an earlier undo failed: the device stays attached, and `remap()` repairs it.
+    ///   there; what the kernel refused; `undoIncomplete` where it took some and would not take
+    ///   them back, or where an earlier undo failed: the device stays attached, and `remap()`
+    ///   repairs it.
     public func detach(
         _ device: VDPADevice, addressSpace: UInt32 = 0, unmapping: Bool = true
     ) throws(DMAError) {

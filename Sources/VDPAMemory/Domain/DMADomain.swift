@@ -12,9 +12,9 @@ internal import VhostVDPA
 /// library knows the rules, checks them before the first message, and names the one that was
 /// broken (`DMAError`).
 ///
-/// It belongs to the process that made it. In a child made by fork(2) every call that throws answers
-/// `notOwner`, figures are those of an empty domain, and nothing is sent, freed or written: not by the
-/// end of a region or of the domain either, whose memory the parent uses.
+/// It belongs to the process that made it. In a child made by fork(2) every call that throws
+/// answers `notOwner`, figures are those of an empty domain, and nothing is sent, freed or written:
+/// not by the end of a region or of the domain either, whose memory the parent uses.
 public final class DMADomain: Sendable {
     /// How a domain behaves.
     public typealias Options = DMADomainOptions
@@ -290,9 +290,10 @@ public final class DMADomain: Sendable {
     /// or an undo that failed.
     ///
     /// It also repairs what nobody can see: a device that could not take the table at BATCH_END, to
-    /// which the kernel answers success all the same (drivers/vhost/vdpa.c ignores what the parent's
-    /// `set_map` says). The domain and the kernel then hold every mapping, and the device none: its
-    /// accesses fault. `needsRemap` does not tell; a driver that meets such faults calls this.
+    /// which the kernel answers success all the same (drivers/vhost/vdpa.c ignores what the
+    /// parent's `set_map` says). The domain and the kernel then hold every mapping, and the device
+    /// none: its accesses fault. `needsRemap` does not tell; a driver that meets such faults calls
+    /// this.
     ///
     /// For its duration the device can reach nothing: stop its queues first.
     public func remap() throws(DMAError) {

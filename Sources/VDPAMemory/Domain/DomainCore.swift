@@ -8,8 +8,8 @@ final class DomainCore: AddressSpaceLedger {
 
     init(_ state: consuming sending DomainState) { self.state = Mutex(state) }
 
-    /// A claim may outlive its target: while a device is detached, and after one was detached without
-    /// unmapping, when it still has what was mapped then and gets nothing that comes.
+    /// A claim may outlive its target: while a device is detached, and after one was detached
+    /// without unmapping, when it still has what was mapped then and gets nothing that comes.
     func covers(
         _ range: IOVARange, access: DMAAccess, of device: VDPADevice, addressSpace: UInt32
     ) -> Bool {

@@ -110,8 +110,8 @@ extension DomainState {
 
     /// Unmaps extents that no region lives in.
     ///
-    /// Not while an undo is unrepaired: an extent in quarantine may lie over one that is back in its
-    /// place, and would take that along.
+    /// Not while an undo is unrepaired: an extent in quarantine may lie over one that is back in
+    /// its place, and would take that along.
     mutating func unmapNow(_ extents: [Extent]) throws(DMAError) -> [Extent] {
         try requireRepaired()
         var transaction = MapTransaction()

@@ -1,6 +1,7 @@
 internal import HostMemory
 
-// What regions that are not there yet would need: planned on paper, with the ranges tried in the space.
+// What regions that are not there yet would need: planned on paper, with the ranges tried in the
+// space.
 
 /// Extents of one size that a request would make.
 private struct ExtentRun {
@@ -97,8 +98,8 @@ extension DomainState {
         return nil
     }
 
-    /// Places every extent and takes it back: so windows, alignments, the caller's addresses and the
-    /// pages behind shared extents count as they will.
+    /// Places every extent and takes it back: so windows, alignments, the caller's addresses and
+    /// the pages behind shared extents count as they will.
     private mutating func refusalToPlace(
         _ runs: [ExtentRun], _ byteCount: UInt64, _ wanted: AllocationOptions,
         _ guardBytes: UInt64

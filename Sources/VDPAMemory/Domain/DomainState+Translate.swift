@@ -8,9 +8,9 @@ extension DMADomain {
     ///
     /// - Throws: `hostMemory` where there is no address space for them; `closed`; `notOwner` in a
     ///   forked child.
-    /// - Complexity: the first call takes the lock for O(regions + mapped bytes / 2 MiB); the others
-    ///   O(1). System calls: the first call some mmap(2). Afterwards every mapping may take one
-    ///   more for the tables, before the device is told, and an unmapping some madvise(2).
+    /// - Complexity: the first call takes the lock for O(regions + mapped bytes / 2 MiB); the
+    ///   others O(1). System calls: the first call some mmap(2). Afterwards every mapping may take
+    ///   one more for the tables, before the device is told, and an unmapping some madvise(2).
     public var translator: AddressTranslator {
         get throws(DMAError) {
             AddressTranslator(

@@ -38,9 +38,9 @@ struct DomainState: ~Copyable {
     /// An undo failed where a range had been placed anew: until the devices' tables are repaired,
     /// nothing more is mapped.
     var needsRemap = false
-    /// What has left the domain, until the lock is free: memory is zeroed and unmapped with its last
-    /// reference, which takes time. Whoever throws after a flush drops what that returned, and the
-    /// references here go later.
+    /// What has left the domain, until the lock is free: memory is zeroed and unmapped with its
+    /// last reference, which takes time. Whoever throws after a flush drops what that returned, and
+    /// the references here go later.
     private var departed: [Extent] = []
     /// What the observer has not been told yet.
     private var events: [DMAEvent] = []

@@ -76,7 +76,8 @@ struct ExtentEntries: Hashable, Sendable {
     var pageCount: Int
     /// Areas of the process (VMAs).
     var areaCount: Int
-    /// Where registrations were joined: two of them may lie in one area there, which then counts once.
+    /// Where registrations were joined: two of them may lie in one area there, which then counts
+    /// once.
     var joinCount = 0
 
     /// - Parameter pinned: whether the device's pages are pinned; else it maps by virtual address.

@@ -28,8 +28,8 @@ struct ExtentSupply {
             Item(key: CarverKey(need.options), byteCount: need.byteCount, answer: answer))
     }
 
-    /// Takes what is there for an extent of this size: or for one that holds at least `least` bytes,
-    /// since other threads may have changed what is best meanwhile.
+    /// Takes what is there for an extent of this size: or for one that holds at least `least`
+    /// bytes, since other threads may have changed what is best meanwhile.
     ///
     /// - Returns: nil where nobody has asked yet.
     mutating func take(
@@ -82,8 +82,8 @@ extension DomainState {
 }
 
 extension DMADomain {
-    /// Has the memory that a plan needs, with the options' progress told. Where the host has it not,
-    /// the supply says so to the next plan, which may do with smaller extents.
+    /// Has the memory that a plan needs, with the options' progress told. Where the host has it
+    /// not, the supply says so to the next plan, which may do with smaller extents.
     func provide(_ need: ExtentNeed, _ supply: inout ExtentSupply) throws(DMAError) {
         do throws(DMAError) {
             supply.add(need, .success(try memory(need.byteCount, need.options)))

@@ -23,11 +23,11 @@ public struct DMADomainOptions: Sendable {
     /// Whether the soft limit on locked memory is raised to the hard one (setrlimit(2), for the
     /// whole process) when a mapping needs it.
     public var raisesLockedMemoryLimit = false
-    /// Whether nothing is mapped or unmapped while a queue of some device is enabled: a VDUSE daemon
-    /// may drop all that it has mapped on every message, under its running queues. Then what needs a
-    /// message is refused (`queuesEnabled`), and a free waits in quarantine until the queues have
-    /// stopped and something is flushed. Regions that need no message come and go as ever. `remap()`
-    /// and `close()` are done all the same.
+    /// Whether nothing is mapped or unmapped while a queue of some device is enabled: a VDUSE
+    /// daemon may drop all that it has mapped on every message, under its running queues. Then what
+    /// needs a message is refused (`queuesEnabled`), and a free waits in quarantine until the
+    /// queues have stopped and something is flushed. Regions that need no message come and go as
+    /// ever. `remap()` and `close()` are done all the same.
     ///
     /// Queues count that were enabled through the device's `VDPADevice`.
     public var refusesMappingWhileQueuesEnabled = false

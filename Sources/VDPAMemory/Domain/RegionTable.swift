@@ -58,8 +58,8 @@ struct RegionTable: ~Copyable {
     /// Of all tables that the process has had; wraps after 2^32 of them.
     private static let tableCount = Atomic<UInt32>(0)
 
-    /// First: of a loadable structure Swift 6.3 instruments the first property for ThreadSanitizer in
-    /// the place of the one that is used, and crashes where that is no pointer.
+    /// First: of a loadable structure Swift 6.3 instruments the first property for ThreadSanitizer
+    /// in the place of the one that is used, and crashes where that is no pointer.
     private let slots: UnsafeMutablePointer<Slot>
     private let number: UInt32
     let capacity: Int

@@ -1,7 +1,7 @@
 internal import HostMemory
 
-/// What regions of a batch are to be, with nothing left open: one object for all that are alike, so that
-/// an operation is small and none of it is compared or hashed again.
+/// What regions of a batch are to be, with nothing left open: one object for all that are alike, so
+/// that an operation is small and none of it is compared or hashed again.
 final class SettledOptions: Sendable {
     let options: AllocationOptions
     /// See `CarverKey.code`.

@@ -39,8 +39,8 @@ public struct AddressSpaceBudget: Hashable, Sendable {
     public let entriesAtMost: Int
     /// What the table holds; nil for no limit.
     public let entryLimit: Int?
-    /// Bytes that this domain has pinned there, quarantine included: the kernel counts them for each
-    /// address space anew. 0 where the device maps by virtual address.
+    /// Bytes that this domain has pinned there, quarantine included: the kernel counts them for
+    /// each address space anew. 0 where the device maps by virtual address.
     public let pinnedBytes: UInt64
 }
 

@@ -38,8 +38,8 @@ public struct DMAStatistics: Hashable, Sendable {
     /// Freed mappings that a device wrote to before they were unmapped: see
     /// `DMADomainOptions.detectsWritesAfterFree`.
     public internal(set) var writesAfterFree: UInt64 = 0
-    /// Nanoseconds spent on the memory of what was mapped: had from the kernel, populated, its nodes
-    /// verified.
+    /// Nanoseconds spent on the memory of what was mapped: had from the kernel, populated, its
+    /// nodes verified.
     public internal(set) var populationNanoseconds: UInt64 = 0
     /// Free bytes of the IOVA space, saturated at 2^64-1, and the largest hole.
     public internal(set) var freeBytes: UInt64 = 0

@@ -38,13 +38,15 @@ int ctest_fork(unsigned int seconds);
 
 /// Waits for a child: its exit status; 256 plus the signal that ended it; -errno.
 int ctest_wait(int process);
-/// Runs `body` in a child made by fork(2) and returns what it answers, below 256; 1000 and more where
+/// Runs `body` in a child made by fork(2) and returns what it answers, below 256; 1000 and more
+//where
 /// it ended otherwise, after 20 s for one.
 int ctest_child_runs(int (*body)(void));
 
 /// Lets the process map `more` bytes and no more than that: 0 or -errno.
 int ctest_limit_address_space(uint64_t more);
-/// What a disk's sector of 512 bytes holds: its number, its version, and words that depend on both and on
+/// What a disk's sector of 512 bytes holds: its number, its version, and words that depend on both
+//and on
 /// the seed. Fills `count` sectors from number `first` on, each in its own version.
 void ctest_fill_sectors(void *memory, uint64_t first, uint64_t count, const uint32_t *versions,
 			uint64_t seed);
@@ -53,7 +55,8 @@ void ctest_fill_sectors(void *memory, uint64_t first, uint64_t count, const uint
 uint64_t ctest_check_sectors(const void *memory, uint64_t first, uint64_t count,
 			     const uint32_t *versions, uint64_t seed);
 
-/// A child made by fork(2) maps `byte_count` bytes of `fd` and fills them as sectors from number `first` on,
+/// A child made by fork(2) maps `byte_count` bytes of `fd` and fills them as sectors from number
+//`first` on,
 /// all in one version. 0, or an errno.
 int ctest_child_fills(int fd, uint64_t offset, uint64_t byte_count, uint64_t first,
 		      uint32_t version, uint64_t seed);

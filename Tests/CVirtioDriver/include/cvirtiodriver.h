@@ -3,8 +3,8 @@
 
 #include <stdint.h>
 
-/* What the driver of a virtqueue needs and Swift does not offer: a descriptor's layout, ordered access
- * to plain memory that a device shares, and event descriptors. */
+/* What the driver of a virtqueue needs and Swift does not offer: a descriptor's layout, ordered
+ * access to plain memory that a device shares, and event descriptors. */
 
 /* struct virtq_desc (virtio specification 1.2, section 2.7.5), little-endian. */
 struct cvd_descriptor {

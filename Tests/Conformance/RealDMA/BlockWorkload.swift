@@ -1,8 +1,8 @@
 internal import TestSupport
 internal import VirtioDriver
 
-/// Random reads and writes of a disk's area, every byte of which is compared with the model: what is
-/// read must be what was written last, by whatever way.
+/// Random reads and writes of a disk's area, every byte of which is compared with the model: what
+/// is read must be what was written last, by whatever way.
 final class BlockWorkload {
     let block: VirtioBlock
     var source: any BufferSource

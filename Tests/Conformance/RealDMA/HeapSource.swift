@@ -1,8 +1,8 @@
 internal import VDPAMemory
 internal import VirtioDriver
 
-/// Blocks of a heap, of whatever size a transfer has: several threads' heap, as requests complete on
-/// any of them.
+/// Blocks of a heap, of whatever size a transfer has: several threads' heap, as requests complete
+/// on any of them.
 final class HeapSource: BufferSource {
     private let heap: SharedDMAHeap
     private var taken: [Int: DMABlock] = [:]

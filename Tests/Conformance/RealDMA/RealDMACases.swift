@@ -3,9 +3,9 @@ internal import VDPAMemory
 internal import VhostVDPA
 internal import VirtioDriver
 
-// A device reads and writes this library's memory: a virtio-blk driver over it, on the simulator's disk
-// and on the four kernel devices'. What is on the disk, and what is in memory, is compared byte by byte;
-// a request's status proves nothing.
+// A device reads and writes this library's memory: a virtio-blk driver over it, on the simulator's
+// disk and on the four kernel devices'. What is on the disk, and what is in memory, is compared
+// byte by byte; a request's status proves nothing.
 
 extension ConformanceCase {
     static let realDMA =
@@ -89,7 +89,8 @@ extension Context {
         let work = BlockWorkload(rig.block, buffers, area: Context.area, seed: seed)
         do {
             try work.prepare()
-            // The daemon of a VDUSE device is some times slower than the others, and starts anew each time.
+            // The daemon of a VDUSE device is some times slower than the others, and starts anew
+            // each time.
             let few = profile == .vduse ? 5 : 25
             for depth in depths { try work.run(transfers: few + depth, depth: depth) }
             try work.verify()

@@ -3,8 +3,9 @@ internal import VDPAMemory
 internal import VhostVDPA
 internal import VirtioDriver
 
-// A request whose data the device must not reach. What the device makes of it differs (status 0, 1, none,
-// no completion at all) and is only noted; what counts is that memory and disk hold what they held.
+// A request whose data the device must not reach. What the device makes of it differs (status 0, 1,
+// none, no completion at all) and is only noted; what counts is that memory and disk hold what they
+// held.
 
 extension ConformanceCase {
     static let blockProtection: [ConformanceCase] = [
@@ -187,8 +188,8 @@ private struct ProtectedRig {
         try quiesced(context) { () throws(DMAError) in try domain.free(id) }
     }
 
-    /// Unmaps while no request is outstanding. VDUSE's daemon loses its regions with every message, so
-    /// that its device is stopped for it.
+    /// Unmaps while no request is outstanding. VDUSE's daemon loses its regions with every message,
+    /// so that its device is stopped for it.
     func quiesced(_ context: Context, _ body: () throws(DMAError) -> Void) throws {
         try expectEqual(block.outstanding, 0, "outstanding")
         guard context.profile == .vduse else { return try body() }

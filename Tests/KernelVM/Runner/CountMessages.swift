@@ -23,7 +23,7 @@ func countMessages(on machine: KernelMachine) throws -> UInt64 {
         _ = try domain.allocate(
             byteCount: 4096, options: .init(placement: .fixed(IOVA(1 << 20 + 1))))
         throw RunnerError("a place between two pages was taken")
-    } catch let error as DMAError where error.errno == nil {}
+    } catch let error as DMAError where error.kernelErrno == nil {}
     let last = try domain.batch { batch throws(DMAError) in
         for id in small { try batch.free(id) }
         return try batch.allocate(byteCount: 4096, options: .init(isolation: .dedicated))

@@ -3,7 +3,8 @@
 //   vdpa-conformance --device /dev/vhost-vdpa-0 [--second /dev/vhost-vdpa-1] --profile sim
 //       [--block PATH] [--network PATH] [--filter TEXT | --case NAME | --list | --count-messages]
 //
-// `--block` and `--network` name the devices of these kinds where `--device` is of the other. Runs every case of the profile and asserts that as many ran as there must be; there is no skip.
+// `--block` and `--network` name the devices of these kinds where `--device` is of the other. Runs
+// every case of the profile and asserts that as many ran as there must be; there is no skip.
 // `--list` prints the names, `--case` runs one, for a harness that mends the device between cases.
 // `--count-messages` changes a domain in every way and prints how many messages the library says it
 // sent, for a harness that watches its system calls.

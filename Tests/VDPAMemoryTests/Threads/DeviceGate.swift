@@ -1,7 +1,7 @@
 import Foundation
 
-/// Whether the device runs: its threads pass together, and whoever stops it waits until they have all
-/// left, as a driver stops its queues before a reset.
+/// Whether the device runs: its threads pass together, and whoever stops it waits until they have
+/// all left, as a driver stops its queues before a reset.
 final class DeviceGate: @unchecked Sendable {
     // Safe to send: everything behind the condition's lock.
     private let condition = NSCondition()

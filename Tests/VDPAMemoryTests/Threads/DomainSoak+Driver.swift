@@ -87,8 +87,8 @@ extension DomainSoak {
         record.count("batches")
     }
 
-    /// The caller's memory in this thread's part of the addresses: mapped, used by the device, gone,
-    /// and out of the device's reach.
+    /// The caller's memory in this thread's part of the addresses: mapped, used by the device,
+    /// gone, and out of the device's reach.
     private func register(
         _ thread: Int, _ memory: SharedMemory, _ random: inout SeededGenerator
     ) throws(DMAError) {

@@ -2,8 +2,8 @@ import TestSupport
 import VDPAMemory
 import VDPASimulator
 
-/// A live region, as whoever has taken it off the board sees it: nobody else frees it meanwhile, and
-/// nobody else writes to it.
+/// A live region, as whoever has taken it off the board sees it: nobody else frees it meanwhile,
+/// and nobody else writes to it.
 struct SoakRegion: Sendable {
     let id: RegionID
     let first: IOVA

@@ -18,8 +18,8 @@ struct cbench_array {
 	struct cbench_buffer *elements;
 };
 
-/* Takes `burst` elements and gives the same ones back, `steps` times. `space` holds a burst. Returns
- * a sum over the last element of each burst. */
+/* Takes `burst` elements and gives the same ones back, `steps` times. `space` holds a burst.
+ * Returns a sum over the last element of each burst. */
 uint64_t cbench_array_lifo(struct cbench_array *array, uint64_t steps, uint64_t burst,
 			   struct cbench_buffer *space);
 

@@ -93,8 +93,8 @@ int cbench_populate_on(int threads, void *mapping, size_t byte_count, size_t chu
 int cbench_advise_huge(void *mapping, size_t byte_count);
 int cbench_collapse(void *mapping, size_t byte_count);
 
-/* One UPDATE by hand on a vhost-vdpa device that nobody has open, over `byte_count` bytes of memory, and
- * its INVALIDATE: the ticks that each write takes. Returns 0 or -errno. */
+/* One UPDATE by hand on a vhost-vdpa device that nobody has open, over `byte_count` bytes of
+ * memory, and its INVALIDATE: the ticks that each write takes. Returns 0 or -errno. */
 int cbench_raw_update(const char *path, void *memory, size_t byte_count, uint64_t *map_ticks,
 		      uint64_t *unmap_ticks);
 
