@@ -36,6 +36,10 @@ extension IOVASpace {
     /// Each gap takes an entry of the tree, from `reservationCapacity`. A range with gaps is never
     /// kept for reuse by the magazine, nor taken from there.
     ///
+    /// - Parameter byteCount: as in `allocate` without gaps.
+    /// - Parameter alignment: as there.
+    /// - Parameter placement: as there; the range alone is placed by it.
+    /// - Parameter congruentTo: as there.
     /// - Parameter guardGaps: the gaps; where both are nothing this is `allocate` without them. The
     ///   other parameters are as there, and are about the range alone.
     /// - Throws: as there, with the bytes of the gaps counted in `.noSpace`; `.badGuardGaps` where

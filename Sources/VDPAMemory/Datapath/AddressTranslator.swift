@@ -43,6 +43,7 @@ public struct AddressTranslator: @unchecked Sendable {
 
     /// Where the device finds `count` bytes, or nil unless all of them are mapped in one piece.
     ///
+    /// - Parameter address: the first byte in this process.
     /// - Parameter count: at least 1; less is never found.
     @inlinable @inline(__always)
     public func iova(of address: UnsafeRawPointer, count: Int) -> IOVA? {
@@ -59,6 +60,7 @@ public struct AddressTranslator: @unchecked Sendable {
     ///
     /// The pointer is valid as long as the region is.
     ///
+    /// - Parameter iova: the first byte as the device addresses it.
     /// - Parameter count: at least 1; less is never found.
     @inlinable @inline(__always)
     public func address(of iova: IOVA, count: Int) -> UnsafeMutableRawPointer? {

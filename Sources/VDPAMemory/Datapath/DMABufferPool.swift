@@ -41,6 +41,8 @@ public final class DMABufferPool: Sendable {
 
     /// Makes a pool of all the buffers that fit into a region, and takes the region over.
     ///
+    /// - Parameter region: the memory, which the pool takes over.
+    /// - Parameter options: alignment, head-room, caches and checks.
     /// - Parameter bufferSize: in bytes, at least 1.
     /// - Throws: `invalidArgument` where no buffer fits, or address and IOVA cannot both be
     ///   aligned; `hostMemory` where there is none for the pool's own tables. The region has been
@@ -76,6 +78,10 @@ public final class DMABufferPool: Sendable {
 
     /// Allocates a region for at least `count` buffers, and makes a pool of it.
     ///
+    /// - Parameter domain: which allocates the region.
+    /// - Parameter bufferSize: in bytes, at least 1.
+    /// - Parameter count: how many buffers, at least 1.
+    /// - Parameter options: alignment, head-room, caches and checks.
     /// - Parameter allocation: what the region is to be; its alignment is raised to the buffers'.
     /// - Throws: as `init(_:bufferSize:options:)` and `DMADomain.allocate` do; nothing is left
     ///   then.

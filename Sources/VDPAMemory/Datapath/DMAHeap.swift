@@ -63,6 +63,7 @@ public struct DMAHeap: ~Copyable, Sendable {
     /// fits.
     ///
     /// - Parameters:
+    ///   - byteCount: at least 1.
     ///   - alignment: a power of two; address and IOVA are both multiples of it. Above
     ///     `Options.alignment`, only extents that happen to be aligned so serve.
     ///   - zeroed: whether the bytes are zeros; else they are what somebody left.

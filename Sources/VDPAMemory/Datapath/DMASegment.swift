@@ -48,6 +48,7 @@ extension AddressTranslator {
     /// Pieces end where the mapping does not go on in one piece, at extents' boundaries mostly. An
     /// empty buffer has no pieces.
     ///
+    /// - Parameter buffer: what is to be split.
     /// - Parameter storage: where pieces go, in the order of their addresses; elements behind the
     ///   last piece are left alone. With no elements, the call only counts.
     /// - Complexity: that of a translation for each piece.

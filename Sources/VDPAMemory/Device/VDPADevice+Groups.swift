@@ -33,6 +33,8 @@ extension VDPADevice {
     /// The rings of enabled queues move along, so they are looked up in the new address space as
     /// `setRingAddresses` does.
     ///
+    /// - Parameter group: which group.
+    /// - Parameter addressSpace: below `addressSpaceCount`.
     /// - Parameter checked: false leaves that look out; the caller vouches for the rings.
     /// - Throws: `unsafeControl` if an enabled ring is not mapped there; `invalidArgument` if the
     ///   group or the address space does not exist; `deviceUnavailable` while the device runs

@@ -27,6 +27,8 @@ extension VDPADevice {
     /// and VHOST_VDPA_GET_VRING_NUM for the maximum, which the kernel does not enforce). Set it
     /// before the ring's addresses: they are checked for this size.
     ///
+    /// - Parameter size: in entries, a power of two.
+    /// - Parameter queue: below `queueCount`.
     /// - Parameter checked: as for `setRingAddresses`; it matters for an enabled queue only.
     /// - Throws: `invalidArgument`; `unsafeControl` if an enabled queue would outgrow its regions.
     public func setQueueSize(
@@ -51,6 +53,8 @@ extension VDPADevice {
     /// read and write and two event areas of 4 bytes. `setQueueEnabled` looks again.
     ///
     /// - Parameters:
+    ///   - addresses: where the three areas lie, as the device addresses them.
+    ///   - queue: below `queueCount`.
     ///   - layout: nil for `ringLayout`. Say it for an adopted device, whose features were set
     ///     before this library saw it.
     ///   - checked: false leaves the look-up out, for rings in memory that no domain of this
@@ -78,6 +82,7 @@ extension VDPADevice {
     /// Where a queue stands (VHOST_GET_VRING_BASE). Of a running device it is out of date at once:
     /// suspend or reset first.
     ///
+    /// - Parameter queue: below `queueCount`.
     /// - Parameter layout: nil for `ringLayout`; the kernel's answer has no mark of its own.
     /// - Throws: `notSupported` on vp_vdpa.
     public func ringBase(
@@ -103,6 +108,8 @@ extension VDPADevice {
     /// for a device that gave up, and do not take a disabled queue for one that has stopped at
     /// once: suspend or reset the device before the ring's memory goes.
     ///
+    /// - Parameter isEnabled: whether the device may use it.
+    /// - Parameter queue: below `queueCount`.
     /// - Parameter checked: false leaves the look-up out; the caller vouches for the ring.
     /// - Throws: `unsafeControl` if the ring has no addresses or is not mapped.
     public func setQueueEnabled(

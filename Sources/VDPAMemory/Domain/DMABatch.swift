@@ -91,6 +91,7 @@ public struct DMABatch: ~Copyable {
     /// address, size and access are the same: the process may have other pages behind the address
     /// by now (mmap(2), madvise(2)), and the device keeps those that it was given.
     ///
+    /// - Parameter id: a region of this domain.
     /// - Parameter force: frees it also while it holds part of an enabled ring; see
     ///   `DMADomain.free`.
     public mutating func free(_ id: RegionID, force: Bool = false) throws(DMAError) {

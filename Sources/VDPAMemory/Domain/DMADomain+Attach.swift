@@ -39,6 +39,8 @@ extension DMADomain {
     /// and the next device that is attached gets them all. So a device can be closed, opened again
     /// and attached anew.
     ///
+    /// - Parameter device: one that is attached.
+    /// - Parameter addressSpace: of the device.
     /// - Parameter unmapping: false for a device that is gone or about to be closed: nothing is
     ///   sent, and the library's memory that is freed from then on is kept until the device's file
     ///   is closed. **Registered memory is the caller's to keep**: `unregister` returns without a

@@ -117,6 +117,7 @@ public final class DMADomain: Sendable {
 
     /// Memory from the library, mapped for the device.
     ///
+    /// - Parameter options: pages, node, placement, access and isolation.
     /// - Parameter byteCount: at least 1; rounded up to 4 KiB.
     /// - Returns: the region. It reads as zeros unless `options.isUninitialised`.
     /// - Throws: `hostMemory`, `noSpace`, `entryLimit`, `lockedMemoryLimit`, `kernelRefused`, ...
@@ -139,6 +140,7 @@ public final class DMADomain: Sendable {
     /// Maps the caller's memory.
     ///
     /// - Parameters:
+    ///   - access: what the device may do.
     ///   - memory: whole 4 KiB pages, mapped until the region is gone. A device that maps by
     ///     virtual address (VDUSE) takes shared, file-backed memory only.
     ///   - placement: where; `.anywhere` makes IOVA and address alike modulo 2 MiB where it can.
@@ -162,6 +164,7 @@ public final class DMADomain: Sendable {
     /// Frees a region by its ID, unless a `DMARegion` owns it. When this returns, the device cannot
     /// reach a dedicated region any more, unless unmapping is deferred.
     ///
+    /// - Parameter id: a region of this domain.
     /// - Parameter force: frees it also while it holds part of an enabled ring: the caller vouches
     ///   that the device does not use it, as the next region may lie there at once.
     public func free(_ id: RegionID, force: Bool = false) throws(DMAError) {
