@@ -62,10 +62,12 @@ let package = Package(
 
         // The C interface: a hand-written header, names for objects, and the functions, which must
         // be exactly what the header declares.
-        .target(name: "CVDPAMemory"),
+        .target(name: "CVDPAMemory", dependencies: ["CDatapath"]),
         .target(
             name: "VDPAMemoryC",
-            dependencies: ["CVDPAMemory", "VDPAMemory", "VDPASimulator", "IOVAAllocator"],
+            dependencies: [
+                "CVDPAMemory", "CDatapath", "VDPAMemory", "VDPASimulator", "IOVAAllocator",
+            ],
             swiftSettings: strict),
 
         // Proof. `Conformance` is one source of cases: `swift test` runs it on the simulator,
@@ -116,6 +118,7 @@ let package = Package(
             dependencies: [
                 "VDPAMemory", "VDPASimulator", "VhostVDPA", "HostMemory", "IOVAAllocator",
                 "TestSupport", "CTestSupport",
+                "CVDPAMemory",
             ],
             swiftSettings: strict),
         .testTarget(

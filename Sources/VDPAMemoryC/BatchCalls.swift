@@ -80,7 +80,8 @@ private enum Step {
             return try batch.allocate(byteCount: byteCount, options: options)
         case .register(let memory, let wanted):
             return try unsafe batch.register(
-                memory, at: wanted.placement, access: wanted.access, isolation: wanted.isolation)
+                memory, at: wanted.placement, access: wanted.access, isolation: wanted.isolation,
+                tag: wanted.allocation.tag)
         case .free(let id, let force):
             try batch.free(id, force: force)
             return nil

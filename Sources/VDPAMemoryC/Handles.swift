@@ -5,10 +5,14 @@ internal import VDPAMemory
 // address, so that one that is stale or made up is found out.
 
 /// Gives an object a name, which holds it until it is taken away.
+///
+/// - Parameter fast: what calls of nanoseconds work on without the object; as long as that lives.
 @safe
-func makeHandle(_ object: AnyObject, _ kind: cvdm_kind) throws(CallError) -> OpaquePointer {
+func makeHandle(
+    _ object: AnyObject, _ kind: cvdm_kind, fast: UnsafeMutableRawPointer? = nil
+) throws(CallError) -> OpaquePointer {
     let kept = unsafe Unmanaged.passRetained(object)
-    guard let name = unsafe cvdm_handle_make(kind.rawValue, kept.toOpaque(), nil) else {
+    guard let name = unsafe cvdm_handle_make(kind.rawValue, kept.toOpaque(), fast) else {
         unsafe kept.release()
         throw CallError(VDM_E_HOST_MEMORY)
     }

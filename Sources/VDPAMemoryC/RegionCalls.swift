@@ -43,7 +43,8 @@ public func vdm_register(
         let memory = try externalMemory(address, byteCount)
         unsafe target.pointee = try library { () throws(DMAError) in
             let made = try unsafe domain.register(
-                memory, at: wanted.placement, access: wanted.access, isolation: wanted.isolation)
+                memory, at: wanted.placement, access: wanted.access, isolation: wanted.isolation,
+                tag: wanted.allocation.tag)
             return unsafe vdm_region(owning: made)
         }
     }

@@ -9,25 +9,26 @@ struct RegionWishes {
     var allocation = AllocationOptions()
 
     init(_ pointer: UnsafePointer<vdm_region_options>?) throws(CallError) {
-        let given = try options(pointer, default: vdm_region_options())
+        let given = unsafe try options(pointer, default: vdm_region_options())
         let known = [
             VDM_REGION_UNINITIALISED, VDM_REGION_INHERITED_BY_FORK, VDM_REGION_NOT_IN_CORE_DUMPS,
             VDM_REGION_ZEROED_WHEN_FREED, VDM_REGION_DELIBERATELY,
         ].reduce(0) { $0 | $1.rawValue }
-        try requireKnown(given.flags, known)
-        access = try RegionWishes.access(given.access)
-        isolation = try RegionWishes.isolation(given.isolation)
-        placement = try RegionWishes.placement(given)
+        unsafe try requireKnown(given.flags, known)
+        access = unsafe try RegionWishes.access(given.access)
+        isolation = unsafe try RegionWishes.isolation(given.isolation)
+        placement = unsafe try RegionWishes.placement(given)
         allocation.access = access
         allocation.isolation = isolation
         allocation.placement = placement
-        if given.alignment != 0 { allocation.alignment = given.alignment }
-        allocation.pages = try RegionWishes.pages(given.pages)
-        allocation.node = try RegionWishes.node(given)
-        if given.thread_count != 0 {
-            allocation.population.threadCount = Int(given.thread_count)
+        if unsafe given.alignment != 0 { allocation.alignment = unsafe given.alignment }
+        allocation.pages = unsafe try RegionWishes.pages(given.pages)
+        allocation.node = unsafe try RegionWishes.node(given)
+        if unsafe given.thread_count != 0 {
+            allocation.population.threadCount = unsafe Int(given.thread_count)
         }
-        func has(_ flag: vdm_region_flag) -> Bool { given.flags & flag.rawValue != 0 }
+        if let text = unsafe given.tag { allocation.tag = unsafe RegionTag(String(cString: text)) }
+        func has(_ flag: vdm_region_flag) -> Bool { unsafe given.flags & flag.rawValue != 0 }
         allocation.isUninitialised = has(VDM_REGION_UNINITIALISED)
         allocation.isInheritedByFork = has(VDM_REGION_INHERITED_BY_FORK)
         allocation.isExcludedFromCoreDumps = has(VDM_REGION_NOT_IN_CORE_DUMPS)
@@ -52,14 +53,14 @@ struct RegionWishes {
     }
 
     private static func placement(_ given: vdm_region_options) throws(CallError) -> Placement {
-        switch given.place {
+        switch unsafe given.place {
         case VDM_PLACE_ANYWHERE.rawValue: return .anywhere
         case VDM_PLACE_FIXED.rawValue:
-            return .fixed(
+            return unsafe .fixed(
                 IOVA(given.place_first),
                 deliberately: given.flags & VDM_REGION_DELIBERATELY.rawValue != 0)
         case VDM_PLACE_WITHIN.rawValue:
-            return .within(
+            return unsafe .within(
                 try vdm_range(first: given.place_first, last: given.place_last).range())
         case VDM_PLACE_IDENTITY.rawValue: return .identity
         default: throw CallError(VDM_E_INVALID_ARGUMENT)
@@ -78,11 +79,11 @@ struct RegionWishes {
     }
 
     private static func node(_ given: vdm_region_options) throws(CallError) -> NodePolicy {
-        switch given.node_policy {
+        switch unsafe given.node_policy {
         case VDM_NODE_DEVICE.rawValue: return .device
         case VDM_NODE_ANY.rawValue: return .any
-        case VDM_NODE_REQUIRED.rawValue: return .required(Int(given.node))
-        case VDM_NODE_PREFERRED.rawValue: return .preferred(Int(given.node))
+        case VDM_NODE_REQUIRED.rawValue: return unsafe .required(Int(given.node))
+        case VDM_NODE_PREFERRED.rawValue: return unsafe .preferred(Int(given.node))
         case VDM_NODE_CALLING_THREAD.rawValue: return .callingThread
         default: throw CallError(VDM_E_INVALID_ARGUMENT)
         }

@@ -2,6 +2,7 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
 
 public import CVDPAMemory
+internal import Glibc
 internal import VDPAMemory
 
 @c @implementation
@@ -89,5 +90,18 @@ extension vdm_requirement {
         regions = UInt64(known.regions)
         shortage = known.shortage?.rawValue ?? 0
         may_exceed_entries = known.mayExceedEntries ? 1 : 0
+    }
+}
+
+@c @implementation
+public func vdm_domain_get_snapshot(
+    _ handle: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> CInt {
+    onDomain(handle) { (domain) throws(CallError) in
+        let target = try output(json)
+        guard let text = unsafe strdup(domain.snapshot().json()) else {
+            throw CallError(VDM_E_HOST_MEMORY)
+        }
+        unsafe target.pointee = text
     }
 }

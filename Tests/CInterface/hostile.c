@@ -53,6 +53,31 @@
 	X(domain_get_budget, vdm_domain_get_budget((vdm_domain *)h, &budget))                      \
 	X(domain_get_requirement,                                                                  \
 	  vdm_domain_get_requirement((vdm_domain *)h, 1, 4096, NULL, &requirement))                \
+	X(domain_get_snapshot, vdm_domain_get_snapshot((vdm_domain *)h, &json))                    \
+	X(pool_create, vdm_pool_create((vdm_domain *)h, region.id, 64, NULL, &made_pool))          \
+	X(pool_destroy, vdm_pool_destroy((vdm_pool *)h))                                           \
+	X(pool_take, vdm_pool_take((vdm_pool *)h, &buffer))                                        \
+	X(pool_give, vdm_pool_give((vdm_pool *)h, buffer))                                         \
+	X(pool_take_bulk, vdm_pool_take_bulk((vdm_pool *)h, &buffer, 1, &size))                    \
+	X(pool_give_bulk, vdm_pool_give_bulk((vdm_pool *)h, &buffer, 1))                           \
+	X(pool_grow, vdm_pool_grow((vdm_pool *)h, (vdm_domain *)h, region.id))                     \
+	X(pool_trim, vdm_pool_trim((vdm_pool *)h, &size))                                          \
+	X(pool_clear_low, vdm_pool_clear_low((vdm_pool *)h, &integer))                             \
+	X(pool_get_statistics, vdm_pool_get_statistics((vdm_pool *)h, &pool_statistics))           \
+	X(heap_create, vdm_heap_create((vdm_domain *)h, NULL, &made_heap))                         \
+	X(heap_destroy, vdm_heap_destroy((vdm_heap *)h))                                           \
+	X(heap_take, vdm_heap_take((vdm_heap *)h, 64, 0, &block))                                  \
+	X(heap_give, vdm_heap_give((vdm_heap *)h, block))                                          \
+	X(heap_grow, vdm_heap_grow((vdm_heap *)h, 1))                                              \
+	X(heap_trim, vdm_heap_trim((vdm_heap *)h, 0, &size))                                       \
+	X(heap_get_statistics, vdm_heap_get_statistics((vdm_heap *)h, &heap_statistics))           \
+	X(translator_create, vdm_translator_create((vdm_domain *)h, &made_translator))             \
+	X(translator_destroy, vdm_translator_destroy((vdm_translator *)h))                         \
+	X(translator_iova, vdm_translator_iova((vdm_translator *)h, page, 1, &number))             \
+	X(translator_address, vdm_translator_address((vdm_translator *)h, 0, 1, &found))           \
+	X(translator_segments,                                                                     \
+	  vdm_translator_segments((vdm_translator *)h, page, 1, NULL, 0, &size))                   \
+	X(translator_tables, vdm_translator_tables((vdm_translator *)h, &tables))                  \
 	X(space_destroy, vdm_space_destroy((vdm_space *)h))                                        \
 	X(space_allocate, vdm_space_allocate((vdm_space *)h, 4096, NULL, &range, &space_handle))   \
 	X(space_free, vdm_space_free((vdm_space *)h, space_handle))                                \
@@ -103,6 +128,18 @@ static void refuses(void *h, const char *own)
 	vdm_operation operation;
 	vdm_space_handle space_handle = {1, 1};
 	vdm_space_entry entry;
+	vdm_pool_statistics pool_statistics;
+	vdm_heap_statistics heap_statistics;
+	pool_statistics.size = sizeof(pool_statistics);
+	heap_statistics.size = sizeof(heap_statistics);
+	vdm_buffer buffer = {4096, 4096};
+	vdm_block block = {page, 4096, 0};
+	vdm_tables tables;
+	vdm_pool *made_pool = NULL;
+	vdm_heap *made_heap = NULL;
+	vdm_translator *made_translator = NULL;
+	char *json = NULL;
+	void *found = NULL;
 	vdm_domain *made_domain = NULL;
 	vdm_device *made_device = NULL;
 	memset(&region, 0, sizeof(region));
@@ -117,7 +154,8 @@ static void refuses(void *h, const char *own)
 		CHECK(code == VDM_E_BAD_HANDLE);                                                   \
 	}
 	EACH_CALL(REFUSED)
-	CHECK(made_domain == NULL && made_device == NULL);
+	CHECK(made_domain == NULL && made_device == NULL && made_pool == NULL);
+	CHECK(made_heap == NULL && made_translator == NULL && json == NULL && found == NULL);
 }
 
 static void null_arguments_are_told(vdm_device *device, vdm_domain *domain, vdm_space *space,

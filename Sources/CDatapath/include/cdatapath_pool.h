@@ -54,10 +54,13 @@ struct cdp_pool_cache {
 };
 
 /* Slow paths. Address 0: the pool is exhausted. */
-struct cdp_buffer cdp_pool_take_slowly(cdp_pool *pool);
-void cdp_pool_give_slowly(cdp_pool *pool, struct cdp_buffer buffer);
-size_t cdp_pool_take_bulk_slowly(cdp_pool *pool, struct cdp_buffer *buffers, size_t count);
-void cdp_pool_give_bulk_slowly(cdp_pool *pool, const struct cdp_buffer *buffers, size_t count);
+struct cdp_buffer cdp_pool_take_slowly(cdp_pool *pool) CDP_EXPORTED("vdm_inline_pool_take");
+void cdp_pool_give_slowly(cdp_pool *pool, struct cdp_buffer buffer)
+	CDP_EXPORTED("vdm_inline_pool_give");
+size_t cdp_pool_take_bulk_slowly(cdp_pool *pool, struct cdp_buffer *buffers, size_t count)
+	CDP_EXPORTED("vdm_inline_pool_take_bulk");
+void cdp_pool_give_bulk_slowly(cdp_pool *pool, const struct cdp_buffer *buffers, size_t count)
+	CDP_EXPORTED("vdm_inline_pool_give_bulk");
 
 static inline struct cdp_pool_cache *cdp_pool_own_cache(cdp_pool *pool)
 {

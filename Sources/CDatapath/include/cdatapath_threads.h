@@ -7,6 +7,9 @@
 extern "C" {
 #endif
 
+/* What inline functions of an installed header refer to has a name that the C library exports. */
+#define CDP_EXPORTED(name) __asm__(name)
+
 /* A small number for each running thread, so that a structure shared by threads can keep a part
  * for each of them in an array. Swift has no thread-local variable that costs a plain load.
  *
@@ -32,7 +35,8 @@ extern __thread uint32_t cdp_thread_number __attribute__((tls_model("initial-exe
  * CDP_THREAD_SLOTS parts of so many bytes. The first and the last stand for no thread. */
 #define CDP_THREAD_PART 128u
 #define CDP_THREAD_SLOTS (CDP_THREAD_CAPACITY + 2u)
-extern __thread uint64_t cdp_thread_offset __attribute__((tls_model("initial-exec")));
+extern __thread uint64_t cdp_thread_offset CDP_EXPORTED("vdm_inline_thread_offset")
+	__attribute__((tls_model("initial-exec")));
 
 /* Takes a number, or answers CDP_NO_THREAD. No memory is allocated; the first call of a thread
  * registers the release at its end. */

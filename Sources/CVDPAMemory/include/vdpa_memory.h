@@ -43,6 +43,9 @@
 #include "vdpa_memory/region.h"
 #include "vdpa_memory/batch.h"
 #include "vdpa_memory/report.h"
+#include "vdpa_memory/pool.h"
+#include "vdpa_memory/heap.h"
+#include "vdpa_memory/translator.h"
 #include "vdpa_memory/space.h"
 #include "vdpa_memory/simulator.h"
 

@@ -35,6 +35,11 @@ public struct AddressTranslator: @unchecked Sendable {
     /// Keeps the tables.
     private let tables: TranslationTables
 
+    /// What the C interface works on, as long as a copy of this lives.
+    package var datapath: (toIOVA: cdp_table, toAddress: cdp_table) {
+        unsafe (toIOVA, toAddress)
+    }
+
     init(_ tables: TranslationTables) {
         self.tables = tables
         unsafe toIOVA = tables.toIOVA

@@ -4,6 +4,9 @@ internal import Synchronization
 // What the control plane does with a pool that others use meanwhile.
 
 extension DMABufferPool {
+    /// What the C interface works on, as long as this object lives.
+    package var datapath: OpaquePointer { unsafe pool }
+
     /// The number of buffers, free or not.
     public var capacity: Int { unsafe Int(cdp_pool_buffer_count(pool)) }
 

@@ -17,6 +17,9 @@ public final class SharedDMAHeap: Sendable {
     @usableFromInline nonisolated(unsafe) let heap: UnsafeMutablePointer<cdp_heap>
     private let extents: HeapExtents
 
+    /// What the C interface works on, as long as this object lives.
+    package var datapath: UnsafeMutablePointer<cdp_heap> { unsafe heap }
+
     /// See `DMAHeap.init`.
     public init(_ domain: DMADomain, options: Options = Options()) throws(DMAError) {
         let extents = try HeapExtents(domain, options.settled())

@@ -30,6 +30,9 @@ typedef struct vdm_device vdm_device;
 typedef struct vdm_domain vdm_domain;
 typedef struct vdm_space vdm_space;
 typedef struct vdm_simulator vdm_simulator;
+typedef struct vdm_pool vdm_pool;
+typedef struct vdm_heap vdm_heap;
+typedef struct vdm_translator vdm_translator;
 
 /* A closed range of IOVAs. */
 typedef struct vdm_range {

@@ -61,9 +61,12 @@ typedef struct vdm_region_options {
 	uint32_t node_policy; /* enum vdm_node_policy */
 	int32_t node;
 	uint32_t thread_count; /* threads that populate; 0 lets the library choose */
+	/* Of registered memory, too. */
+	const char *tag; /* who owns it: UTF-8, up to 64 bytes are kept; null for nobody */
 } vdm_region_options;
 
-#define VDM_REGION_OPTIONS_INIT {sizeof(vdm_region_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define VDM_REGION_OPTIONS_INIT                                                                    \
+	{sizeof(vdm_region_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL}
 
 /* A region as its owner has it. */
 typedef struct vdm_region {
