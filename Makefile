@@ -1,7 +1,7 @@
 # Thin on purpose: each target is a script in Scripts/, which says what it does.
 .DEFAULT_GOAL := help
 .PHONY: help build bench bench-peers doctor test test-unit test-release test-tsan test-c test-vm \
-	soak fuzz lint format install deb docs clean
+	soak fuzz lint format install deb docs examples clean
 
 help:
 	@echo 'make build      build the libraries (debug)'
@@ -25,6 +25,7 @@ help:
 	@echo 'make format     format every Swift file in place'
 	@echo 'make install    the C library, its header, pkg-config and CMake files; PREFIX=/usr/local'
 	@echo 'make deb        the same as Debian packages, in .build/deb'
+	@echo 'make examples   the examples, built and run on simulated devices'
 	@echo 'make docs       the documentation of the public products, in .build/docs'
 	@echo 'make clean      remove what was built here (not the cached VM)'
 
@@ -60,6 +61,9 @@ install:
 
 docs:
 	@Scripts/docs
+
+examples:
+	@Scripts/examples
 
 deb:
 	@Scripts/deb

@@ -1,6 +1,7 @@
 import CTestSupport
 import Glibc
 import HostMemory
+import Synchronization
 import Testing
 import VDPAMemory
 import VDPASimulator
@@ -11,6 +12,7 @@ struct DomainExternalMemoryTests {
     @safe private final class Flawed {
         enum Flaw: CaseIterable { case readOnly, noAccess, pastTheEnd, hole }
 
+        private static let count = Atomic(0)
         private let base: UnsafeMutableRawPointer
         let bytes: UnsafeMutableRawBufferPointer
 
@@ -19,8 +21,16 @@ struct DomainExternalMemoryTests {
             let file = ctest_memfd(flaw == .pastTheEnd ? 4096 : 3 << 12)
             guard file >= 0 else { throw DMAError.cancelled("no memfd") }
             defer { close(file) }
+            // Far below where the kernel puts what other tests map at the same time: they would get
+            // the hole, and lose it again in deinit.
+            let place = 1 << 44 + Flawed.count.wrappingAdd(1, ordering: .relaxed).newValue << 20
             // Safe: a new mapping, unmapped in deinit.
-            unsafe base = mmap(nil, 3 << 12, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
+            unsafe base = mmap(
+                UnsafeMutableRawPointer(bitPattern: place), 3 << 12, PROT_READ | PROT_WRITE,
+                MAP_SHARED | 0x10_0000, file, 0)  // MAP_FIXED_NOREPLACE
+            guard unsafe Int(bitPattern: base) == place else {
+                throw DMAError.cancelled("the place is taken")
+            }
             switch flaw {
             case .readOnly: unsafe mprotect(base + 4096, 4096, PROT_READ)
             case .noAccess: unsafe mprotect(base + 4096, 4096, PROT_NONE)
