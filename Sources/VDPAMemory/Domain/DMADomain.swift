@@ -87,6 +87,19 @@ public final class DMADomain: Sendable {
         return result
     }
 
+    /// As `locked`, for what gives nothing up and has nothing to tell: small regions that come and go
+    /// without a message.
+    func lockedAtOnce<Result>(
+        _ body: (inout DomainState) throws(DMAError) -> Result
+    ) throws(DMAError) -> Result {
+        try forkMark.requireOwnProcess()
+        return try core.state.withLock { value throws(DMAError) in
+            // Safe to send: as in `withState`.
+            nonisolated(unsafe) let result = try body(&value)
+            return unsafe result
+        }
+    }
+
     private func withState<Result>(
         _ body: (inout DomainState) throws(DMAError) -> Result
     ) throws(DMAError) -> Result {
@@ -127,9 +140,13 @@ public final class DMADomain: Sendable {
     public func allocate(
         byteCount: Int, options: AllocationOptions = AllocationOptions()
     ) throws(DMAError) -> DMARegion {
-        if let request = CarveRequest(byteCount: byteCount, options) {
-            let carved = try locked { state throws(DMAError) in try state.carveAtOnce(request) }
-            if let carved { return DMARegion(carved, in: self) }
+        var request = CarveRequest()
+        if request.fill(byteCount: byteCount, options) {
+            var carved = CarvedRegion()
+            let isCarved = try lockedAtOnce { state throws(DMAError) in
+                try state.carveAtOnce(request, &carved)
+            }
+            if isCarved { return DMARegion(carved, in: self) }
         }
         let id = try batch { batch throws(DMAError) in
             try batch.allocate(byteCount: byteCount, options: options)
@@ -172,7 +189,7 @@ public final class DMADomain: Sendable {
     }
 
     func free(_ id: RegionID, _ right: FreeRight) throws(DMAError) {
-        let isDone = try locked { state throws(DMAError) in
+        let isDone = try lockedAtOnce { state throws(DMAError) in
             try state.uncarveAtOnce(id, right)
         }
         if !isDone { try commit([.free(id, right)]) }

@@ -37,8 +37,8 @@ public struct DMARegion: ~Copyable, Sendable {
     init(_ carved: consuming CarvedRegion, in domain: DMADomain) {
         id = carved.id
         memory = carved.memory
-        iova = carved.range.first
-        byteCount = Int(carved.range.last.rawValue - carved.range.first.rawValue + 1)
+        iova = IOVA(carved.first)
+        byteCount = Int(carved.byteCount)
         access = carved.access
         addressBits = carved.address
         self.domain = domain

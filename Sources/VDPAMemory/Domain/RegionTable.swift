@@ -75,8 +75,8 @@ struct RegionTable: ~Copyable {
 
     deinit { unsafe slots.deallocate() }
 
-    /// A new pending region, or nil when all slots are in use.
-    mutating func take() -> RegionID? {
+    /// A new region, pending unless the record says more, or nil when all slots are in use.
+    mutating func take(_ record: RegionRecord = RegionRecord()) -> RegionID? {
         guard count < capacity else { return nil }
         count += 1
         // In bounds: free links and the frontier stay below the capacity, and a slot below the
@@ -85,14 +85,14 @@ struct RegionTable: ~Copyable {
             let index = freeHead
             unsafe freeHead = slots[Int(index)].nextFree
             unsafe slots[Int(index)].generation &+= 1
-            unsafe slots[Int(index)].record = RegionRecord()
+            unsafe slots[Int(index)].record = record
             let generation = unsafe slots[Int(index)].generation
             return RegionID(table: number, slot: index, generation: generation)
         }
         let index = frontier
         frontier += 1
         unsafe (slots + Int(index)).initialize(
-            to: Slot(record: RegionRecord(), generation: 1, nextFree: .max))
+            to: Slot(record: record, generation: 1, nextFree: .max))
         return RegionID(table: number, slot: index, generation: 1)
     }
 
