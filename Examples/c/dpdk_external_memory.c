@@ -1,5 +1,5 @@
-/* DPDK on this library's memory: a region is exported, mapped, and given to DPDK as external memory, so
- * that its mempools lie where the vDPA device reaches them.
+/* DPDK on this library's memory: a region is exported, mapped, and given to DPDK as external
+ * memory, so that its mempools lie where the vDPA device reaches them.
  *
  *	cc dpdk_external_memory.c $(pkg-config --cflags --libs vdpa-memory libdpdk)
  *

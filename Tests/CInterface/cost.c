@@ -1,4 +1,5 @@
-/* What a call costs over the same inline: nanoseconds, for `make test-c` to show; judges nothing. */
+/* What a call costs over the same inline: nanoseconds, for `make test-c` to show; judges nothing.
+ * */
 #include "check.h"
 
 #include <time.h>

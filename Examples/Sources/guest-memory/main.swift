@@ -2,9 +2,9 @@ import Foundation
 import VDPAMemory
 import VDPASimulator
 
-// A VMM's side of vDPA: guest memory at its guest physical addresses, all slots or none; a slot unplugged
-// and plugged in again; a reset survived. The memory here is shared anonymous memory, as guest memory
-// for a device that maps by virtual address must be.
+// A VMM's side of vDPA: guest memory at its guest physical addresses, all slots or none; a slot
+// unplugged and plugged in again; a reset survived. The memory here is shared anonymous memory, as
+// guest memory for a device that maps by virtual address must be.
 
 struct Slot {
     let guestAddress: UInt64

@@ -2,8 +2,9 @@ import Foundation
 import VDPAMemory
 import VDPASimulator
 
-// A datapath with two queues, a thread and two pools for each, on a simulated device whose "network"
-// sends every packet back. With a real device the two closures of `Wire` are descriptors in a ring.
+// A datapath with two queues, a thread and two pools for each, on a simulated device whose
+// "network" sends every packet back. With a real device the two closures of `Wire` are descriptors
+// in a ring.
 
 /// What stands for the device: it reads what is to be sent and writes what has come in, by IOVA.
 struct Wire: Sendable {
@@ -16,8 +17,8 @@ struct Wire: Sendable {
     }
 }
 
-/// One queue: what it sends comes from one pool, what it receives goes into another. Memory that the
-/// device only reads is mapped read-only, and a stalled queue cannot starve the other one.
+/// One queue: what it sends comes from one pool, what it receives goes into another. Memory that
+/// the device only reads is mapped read-only, and a stalled queue cannot starve the other one.
 struct Queue: Sendable {
     let number: Int
     let transmit: DMABufferPool
@@ -31,8 +32,8 @@ struct Queue: Sendable {
             domain, bufferSize: 2048, count: 512, allocation: AllocationOptions(access: .writeOnly))
     }
 
-    /// Sends `count` packets and looks at what comes back. Nothing here allocates, locks or calls the
-    /// kernel but for the simulated device itself.
+    /// Sends `count` packets and looks at what comes back. Nothing here allocates, locks or calls
+    /// the kernel but for the simulated device itself.
     func run(packets count: Int, over wire: Wire) -> Int {
         var arrived = 0
         for sequence in 0..<count {

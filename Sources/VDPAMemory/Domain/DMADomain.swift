@@ -87,8 +87,8 @@ public final class DMADomain: Sendable {
         return result
     }
 
-    /// As `locked`, for what gives nothing up and has nothing to tell: small regions that come and go
-    /// without a message.
+    /// As `locked`, for what gives nothing up and has nothing to tell: small regions that come and
+    /// go without a message.
     func lockedAtOnce<Result>(
         _ body: (inout DomainState) throws(DMAError) -> Result
     ) throws(DMAError) -> Result {

@@ -3,8 +3,8 @@ internal import HostMemory
 // The short way for small regions: where a shared extent has room, nothing is mapped and nothing
 // can have to be undone, so that no transaction is needed.
 
-/// What is asked for, without anything that would be counted by reference. Filled in where it stands,
-/// as what is returned is.
+/// What is asked for, without anything that would be counted by reference. Filled in where it
+/// stands, as what is returned is.
 struct CarveRequest {
     /// Whole pages.
     var byteCount: UInt64 = 0

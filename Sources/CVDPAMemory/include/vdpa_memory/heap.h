@@ -35,8 +35,9 @@ VDM_API int vdm_heap_create(vdm_domain *domain, const vdm_heap_options *options,
 /* Frees the heap and its extents. No block may be in use. */
 VDM_API int vdm_heap_destroy(vdm_heap *heap);
 
-/* A block of at least so many bytes, aligned for the process and the device; its content is what its
- * last owner left. `alignment` 0: the granule. VDM_E_EXHAUSTED where no extent has room. O(1). */
+/* A block of at least so many bytes, aligned for the process and the device; its content is what
+ * its last owner left. `alignment` 0: the granule. VDM_E_EXHAUSTED where no extent has room. O(1).
+ * */
 VDM_API int vdm_heap_take(vdm_heap *heap, uint64_t byte_count, uint64_t alignment,
 			  vdm_block *block);
 
@@ -47,7 +48,8 @@ VDM_API int vdm_heap_give(vdm_heap *heap, vdm_block block);
 /* The bytes that a block has: what was asked for, rounded up to the granule. */
 VDM_API uint64_t vdm_block_byte_count(vdm_block block);
 
-/* Maps extents for at least so many bytes more, in one batch; frees empty ones but for `keeping`. */
+/* Maps extents for at least so many bytes more, in one batch; frees empty ones but for `keeping`.
+ * */
 VDM_API int vdm_heap_grow(vdm_heap *heap, uint64_t byte_count);
 VDM_API int vdm_heap_trim(vdm_heap *heap, uint32_t keeping, size_t *freed_extents);
 

@@ -64,9 +64,10 @@ VDM_API int vdm_domain_get_requirement(vdm_domain *domain, uint64_t region_count
 				       uint64_t byte_count, const vdm_region_options *options,
 				       vdm_requirement *requirement);
 
-/* Everything that the domain holds now, range by range, as JSON with a documented, versioned schema:
- * regions with their tags, extents, reservations, quarantine, holes, address spaces. `vdpa-doctor map`
- * draws it. `*json` is the caller's, to be given to vdm_string_free. O(n log n), under the lock. */
+/* Everything that the domain holds now, range by range, as JSON with a documented, versioned
+ * schema: regions with their tags, extents, reservations, quarantine, holes, address spaces.
+ * `vdpa-doctor map` draws it. `*json` is the caller's, to be given to vdm_string_free. O(n log n),
+ * under the lock. */
 VDM_API int vdm_domain_get_snapshot(vdm_domain *domain, char **json);
 
 VDM_END

@@ -1,8 +1,8 @@
 /* Address to IOVA and back, while other threads map and unmap. Include <vdpa_memory.h>.
  *
- * Reads take no lock and make no system call: one load where the range lies in 2 MiB that one region
- * covers. An address translates if it lies in a live region, whole ranges only if they are mapped in
- * one piece; from the free of a region on it does not. */
+ * Reads take no lock and make no system call: one load where the range lies in 2 MiB that one
+ * region covers. An address translates if it lies in a live region, whole ranges only if they are
+ * mapped in one piece; from the free of a region on it does not. */
 #ifndef VDPA_MEMORY_TRANSLATOR_H
 #define VDPA_MEMORY_TRANSLATOR_H
 
