@@ -19,6 +19,7 @@ struct ForkedChildTests {
 }
 
 /// A domain that is forked, with a region of each kind.
+@safe
 final class ForkedWorld: @unchecked Sendable {
     let simulator = SimulatedDevice(.vdpaSimNet())
     let file: WatchedFile
@@ -49,7 +50,9 @@ final class ForkedWorld: @unchecked Sendable {
         inherited = .some(consume first)
         carved = .some(consume second)
         own = .some(consume third)
-        for part in unsafe bytes { unsafe part.initializeMemory(as: UInt8.self, repeating: 0x5a) }
+        for unsafe part in unsafe bytes {
+            unsafe part.initializeMemory(as: UInt8.self, repeating: 0x5a)
+        }
     }
 
     private var isFilled: Bool { unsafe bytes.allSatisfy { unsafe $0.allSatisfy { $0 == 0x5a } } }

@@ -21,7 +21,7 @@ struct PoolLayoutTests {
         all.sort { $0.iova.rawValue < $1.iova.rawValue }
         var end = range.first.rawValue
         for buffer in all {
-            let address = UInt(bitPattern: buffer.address)
+            let address = unsafe UInt(bitPattern: buffer.address)
             #expect(address % UInt(alignment) == 0)
             #expect(buffer.iova.rawValue % UInt64(alignment) == 0)
             #expect(buffer.iova.rawValue >= end + UInt64(headroom), "nobody else's head-room")
