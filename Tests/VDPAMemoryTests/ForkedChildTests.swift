@@ -50,8 +50,8 @@ final class ForkedWorld: @unchecked Sendable {
         inherited = .some(consume first)
         carved = .some(consume second)
         own = .some(consume third)
-        for unsafe part in unsafe bytes {
-            unsafe part.initializeMemory(as: UInt8.self, repeating: 0x5a)
+        for index in unsafe bytes.indices {
+            unsafe bytes[index].initializeMemory(as: UInt8.self, repeating: 0x5a)
         }
     }
 
