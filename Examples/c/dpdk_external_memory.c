@@ -25,7 +25,7 @@ static void require(int holds, const char *what)
 int main(int argc, char **argv)
 {
 	char *defaults[] = {argv[0], "--no-huge", "-m", "64", "--no-pci", "--no-telemetry",
-			    "--log-level=4", "--iova-mode=va", "--in-memory", NULL};
+			    "--log-level=4", "--iova-mode=va", "--no-shconf", NULL};
 	require(rte_eal_init(argc > 1 ? argc : 9, argc > 1 ? argv : defaults) >= 0, "rte_eal_init");
 
 	vdm_simulator *simulator;
