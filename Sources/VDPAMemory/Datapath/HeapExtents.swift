@@ -178,7 +178,7 @@ final class HeapExtents: Sendable {
         let taken = takeFree(keeping: keeping)
         guard !taken.isEmpty else { return 0 }
         do throws(DMAError) {
-            try domain.commit(taken.map { .free($0.extent.id, FreeRight(byOwner: true)) })
+            try domain.commit([.free(taken.map(\.extent.id), FreeRight(byOwner: true))])
         } catch {
             for (number, extent) in taken { install(extent, number, isNew: false) }
             throw error
@@ -223,7 +223,7 @@ final class HeapExtents: Sendable {
         }
         guard !held.isEmpty else { return }
         do throws(DMAError) {
-            try domain.commit(held.map { .free($0.id, FreeRight(byOwner: true)) })
+            try domain.commit([.free(held.map(\.id), FreeRight(byOwner: true))])
         } catch {
             // One by one: what can be freed is, and the rest goes to quarantine.
             for extent in held { domain.freeUnreported(extent.id) }

@@ -5,11 +5,47 @@ internal import HostMemory
 /// Not thread-safe: it lives inside the body it was given to.
 public struct DMABatch: ~Copyable {
     private let domain: DMADomain
-    var operations: [BatchOperation] = []
-    /// Those of the last region, which the next one mostly has too.
+    private var operations: [BatchOperation] = []
+    /// How many operations of the caller `operations` are.
+    private var closedCount = 0
+    /// What follows each other and is alike, not yet in `operations`: one of the two at most.
+    private var carved: [CarveRun.Item] = []
+    private var freed: [RegionID] = []
+    private var freeRight = FreeRight()
+    /// Those of `carved`, and else of the last region: the next one mostly has them too.
     private var recentOptions: SettledOptions?
+    /// Whether a region was named that may be freed again.
+    private var namesRegions = false
 
     init(_ domain: DMADomain) { self.domain = domain }
+
+    /// The number of the next operation.
+    private var count: Int { closedCount + carved.count + freed.count }
+
+    /// All that was named, in order.
+    mutating func collected() -> [BatchOperation] {
+        closeRuns()
+        return operations
+    }
+
+    private mutating func append(_ operation: BatchOperation) {
+        closeRuns()
+        operations.append(operation)
+        closedCount += operation.count
+    }
+
+    private mutating func closeRuns() {
+        if !carved.isEmpty, let recentOptions {
+            operations.append(.carve(CarveRun(wanted: recentOptions, items: carved)))
+        } else if !freed.isEmpty {
+            operations.append(.free(freed, freeRight))
+        } else {
+            return
+        }
+        closedCount = count
+        carved = []
+        freed = []
+    }
 
     /// Names a region of the library's memory. The pages of a region with a mapping of its own are
     /// populated here, before any lock is taken.
@@ -18,7 +54,7 @@ public struct DMABatch: ~Copyable {
     public mutating func allocate(
         byteCount: Int, options: AllocationOptions = AllocationOptions()
     ) throws(DMAError) -> RegionID {
-        let index = operations.count
+        let index = count
         let size: Int
         let wanted: SettledOptions
         do throws(DMAError) {
@@ -26,16 +62,22 @@ public struct DMABatch: ~Copyable {
         } catch {
             throw error.inOperation(index)
         }
-        var box: MemoryBox?
         if wanted.options.needsOwnExtent(byteCount: size) {
+            let box: MemoryBox
             do throws(DMAError) {
                 box = try domain.memory(size, wanted.options)
             } catch {
                 throw error.inOperation(index)
             }
+            let id = try domain.newRegion(index, options.tag)
+            append(.allocate(id, byteCount: UInt64(size), wanted, box))
+            namesRegions = true
+            return id
         }
         let id = try domain.newRegion(index, options.tag)
-        operations.append(.allocate(id, byteCount: UInt64(size), wanted, memory: box))
+        if !freed.isEmpty { closeRuns() }
+        carved.append(CarveRun.Item(id: id, byteCount: UInt64(size)))
+        namesRegions = true
         return id
     }
 
@@ -49,6 +91,7 @@ public struct DMABatch: ~Copyable {
         }
         let (size, settled) = try options.settled(byteCount: byteCount)
         let wanted = SettledOptions(settled)
+        if !carved.isEmpty { closeRuns() }
         recentOptions = wanted
         return (size, wanted)
     }
@@ -68,7 +111,7 @@ public struct DMABatch: ~Copyable {
         _ memory: ExternalMemoryCheck.Range, at placement: Placement, access: DMAAccess,
         isolation: Isolation, tag: RegionTag
     ) throws(DMAError) -> RegionID {
-        let index = operations.count
+        let index = count
         do throws(DMAError) {
             try memory.requireWholePages()
         } catch {
@@ -78,7 +121,8 @@ public struct DMABatch: ~Copyable {
         // The areas are counted for the whole batch at once, when it is done.
         let external = ExternalRange(
             address: memory.address, byteCount: UInt64(memory.byteCount), areaCount: 1)
-        operations.append(.register(id, external, placement, access, isolation))
+        append(.register(id, external, placement, access, isolation))
+        namesRegions = true
         return id
     }
 
@@ -95,13 +139,26 @@ public struct DMABatch: ~Copyable {
     /// - Parameter force: frees it also while it holds part of an enabled ring; see
     ///   `DMADomain.free`.
     public mutating func free(_ id: RegionID, force: Bool = false) throws(DMAError) {
-        if domain.isPending(id), let index = operations.firstIndex(where: { $0.names(id) }) {
-            domain.discard(operations[index])
-            operations[index] = .nothing
-            operations.append(.nothing)
-        } else {
-            operations.append(.free(id, FreeRight(force: force)))
+        if namesRegions, domain.isPending(id), cancel(id) {
+            append(.nothing)
+            return
         }
+        let right = FreeRight(force: force)
+        if freed.isEmpty || freeRight != right {
+            closeRuns()
+            freeRight = right
+        }
+        freed.append(id)
+    }
+
+    /// Takes out a region that this batch has named; false where another one has.
+    private mutating func cancel(_ id: RegionID) -> Bool {
+        closeRuns()
+        for index in operations.indices.reversed() where operations[index].cancel(id) {
+            domain.discard(id)
+            return true
+        }
+        return false
     }
 }
 
@@ -144,9 +201,11 @@ extension AllocationOptions {
 extension DMADomain {
     /// A slot for a region that a batch names.
     func newRegion(_ index: Int, _ tag: RegionTag) throws(DMAError) -> RegionID {
-        try locked { state throws(DMAError) in
+        var record = RegionRecord()
+        record.tag = tag
+        return try lockedAtOnce { state throws(DMAError) in
             try state.requireOpen()
-            guard let id = state.regions.take() else {
+            guard let id = state.regions.take(record) else {
                 throw DMAError(
                     .regionCapacity,
                     "All \(state.regions.capacity) regions of the domain are in use.",
@@ -155,7 +214,6 @@ extension DMADomain {
                     limit: UInt64(state.regions.capacity)
                 ).inOperation(index)
             }
-            if tag != .none { state.regions.update(id) { $0.tag = tag } }
             return id
         }
     }

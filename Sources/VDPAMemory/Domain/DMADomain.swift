@@ -192,7 +192,7 @@ public final class DMADomain: Sendable {
         let isDone = try lockedAtOnce { state throws(DMAError) in
             try state.uncarveAtOnce(id, right)
         }
-        if !isDone { try commit([.free(id, right)]) }
+        if !isDone { try commit([.free([id], right)]) }
     }
 
     /// Unmaps the caller's memory; the same as `free`, under the name that goes with `register`.
@@ -215,10 +215,10 @@ public final class DMADomain: Sendable {
         var batch = DMABatch(self)
         do throws(DMAError) {
             let result = try body(&batch)
-            try commit(batch.operations)
+            try commit(batch.collected())
             return result
         } catch {
-            discard(batch.operations)
+            discard(batch.collected())
             throw error
         }
     }
@@ -252,18 +252,14 @@ public final class DMADomain: Sendable {
     /// Gives back the IDs that a batch named and that did not come to be.
     private func discard(_ operations: [BatchOperation]) {
         look(inChild: ()) { state in
-            for operation in operations {
-                switch operation {
-                case .allocate(let id, _, _, _), .register(let id, _, _, _, _):
-                    state.regions.give(id)
-                case .free, .nothing: break
-                }
-            }
+            for operation in operations { operation.forEachNamed { state.regions.give($0) } }
         }
     }
 
     /// Gives back the ID of a region that a batch has named and will not make.
-    func discard(_ operation: BatchOperation) { discard([operation]) }
+    func discard(_ id: RegionID) {
+        look(inChild: ()) { state in state.regions.give(id) }
+    }
 
     /// Whether a batch has named the region and not made it yet.
     func isPending(_ id: RegionID) -> Bool {

@@ -113,7 +113,7 @@ extension DomainState {
     }
 
     /// The extent that a carved range lies in.
-    func extent(of carver: Carver, at range: IOVARange) -> Extent {
+    mutating func extent(of carver: Carver, at range: IOVARange) -> Extent {
         if let recent = carver.recentExtent, recent.range.contains(range) { return recent }
         guard let handle = space.entry(containing: range.first)?.handle,
             let extent = extent(handle), extent.range.contains(range)

@@ -75,15 +75,13 @@ extension DomainState {
         do throws(DMAError) {
             try requireOpen()
             try requireRepaired()
-            for case .allocate(_, let count, let wanted, nil) in operations {
-                transaction.carvedBytesToCome.add(Int(count), of: wanted)
+            for case .carve(let run) in operations {
+                transaction.carvedBytesToCome.add(run.byteCount, of: run.wanted)
             }
-            for (index, operation) in operations.enumerated() {
-                do throws(DMAError) {
-                    try plan(operation, &transaction)
-                } catch {
-                    throw error.inOperation(index)
-                }
+            var number = 0
+            for operation in operations {
+                try plan(operation, number, &transaction)
+                number += operation.count
             }
             // A later operation may have carved from an extent that an earlier one had emptied.
             transaction.retiring.removeAll { $0.pendingFrees != $0.liveRegions }
@@ -100,7 +98,7 @@ extension DomainState {
         return publish(transaction)
     }
 
-    func requireOpen() throws(DMAError) {
+    mutating func requireOpen() throws(DMAError) {
         guard !isClosed else {
             throw DMAError(
                 .closed, "The domain is closed.", remedy: "Make a new domain on the device.")

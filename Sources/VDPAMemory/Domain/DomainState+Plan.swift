@@ -4,27 +4,35 @@ internal import HostMemory
 // Planning: everything is placed in the space and nothing is sent.
 
 extension DomainState {
+    /// - Parameter number: of the operation, or of the first of a run, for errors.
     mutating func plan(
-        _ operation: BatchOperation, _ transaction: inout MapTransaction
+        _ operation: BatchOperation, _ number: Int, _ transaction: inout MapTransaction
     ) throws(DMAError) {
-        switch operation {
-        case .allocate(let id, let byteCount, let wanted, let memory):
-            if let memory {
+        var number = number
+        do throws(DMAError) {
+            switch operation {
+            case .allocate(let id, let byteCount, let wanted, let memory):
                 try planDedicated(id, byteCount, wanted.options, memory, &transaction)
-            } else {
-                try planCarved(id, byteCount, wanted, &transaction)
+            case .carve(let run):
+                try planCarved(run, &number, &transaction)
+            case .register(let id, let memory, let placement, let access, let isolation):
+                try planRegistered(id, memory, placement, access, isolation, &transaction)
+            case .free(let ids, let right):
+                transaction.freed.reserveCapacity(transaction.freed.count + ids.count)
+                for id in ids {
+                    try planFree(id, right, &transaction)
+                    number += 1
+                }
+            case .nothing: break
             }
-        case .register(let id, let memory, let placement, let access, let isolation):
-            try planRegistered(id, memory, placement, access, isolation, &transaction)
-        case .free(let id, let right):
-            try planFree(id, right, &transaction)
-        case .nothing: break
+        } catch {
+            throw error.inOperation(number)
         }
     }
 
     // MARK: a mapping of its own
 
-    private mutating func planDedicated(
+    mutating func planDedicated(
         _ id: RegionID, _ byteCount: UInt64, _ wanted: AllocationOptions, _ memory: MemoryBox,
         _ transaction: inout MapTransaction
     ) throws(DMAError) {
@@ -81,7 +89,7 @@ extension DomainState {
 
     /// Finds the place: with IOVA and address alike modulo the large page where that is possible,
     /// so that the IOMMU can use large pages, and in any aligned hole otherwise.
-    private mutating func place(
+    mutating func place(
         _ byteCount: UInt64, address: UInt, placement: Placement, alignment: UInt64,
         largePage: UInt64, _ transaction: inout MapTransaction
     ) throws(DMAError) -> IOVAAllocation {
@@ -142,102 +150,9 @@ extension DomainState {
         }
     }
 
-    private func entries(byteCount: UInt64, pageSize: UInt64, areas: Int) -> ExtentEntries {
+    func entries(byteCount: UInt64, pageSize: UInt64, areas: Int) -> ExtentEntries {
         let pages = byteCount / pageSize + (byteCount % pageSize == 0 ? 0 : 1)
         return ExtentEntries(pageCount: Int(clamping: pages), areaCount: areas)
-    }
-
-    // MARK: a part of a shared extent
-
-    private mutating func planCarved(
-        _ id: RegionID, _ byteCount: UInt64, _ wanted: SettledOptions,
-        _ transaction: inout MapTransaction
-    ) throws(DMAError) {
-        let carver = try carver(for: wanted)
-        let placement: IOVAPlacement
-        switch wanted.options.placement {
-        case .anywhere: placement = .anywhere()
-        case .within(let window): placement = .within(window)
-        case .fixed, .identity: preconditionFailure("a fixed region has an extent of its own")
-        }
-        var carved: IOVAAllocation?
-        do throws(IOVASpaceError) {
-            carved = try carver.space.allocate(
-                byteCount: byteCount, alignment: wanted.options.alignment, placement: placement)
-        } catch .noSpace {
-            do throws(DMAError) {
-                try addExtent(to: carver, byteCount, wanted.options, &transaction)
-            } catch  where error.code == .noSpace && transaction.isTight {
-                // No room for an extent: the region is one by itself.
-                transaction.carvedBytesToCome.add(-Int(byteCount), of: wanted)
-                let box = try extentMemory(
-                    Int(byteCount), orAtLeast: Int(byteCount), wanted.options, &transaction)
-                return try planDedicated(id, byteCount, wanted.options, box, &transaction)
-            }
-        } catch {
-            throw DMAError(error)
-        }
-        do throws(IOVASpaceError) {
-            if carved == nil {
-                carved = try carver.space.allocate(
-                    byteCount: byteCount, alignment: wanted.options.alignment, placement: placement)
-            }
-            guard let place = carved else { preconditionFailure("placed just above") }
-            let size = place.range.last.rawValue - place.range.first.rawValue + 1
-            transaction.carvedBytesToCome.add(-Int(size), of: wanted)
-            let extent = extent(of: carver, at: place.range)
-            let offset = place.range.first.rawValue - extent.range.first.rawValue
-            let address = extent.address + UInt(offset)
-            if !wanted.options.isUninitialised, offset < extent.dirtyByteCount {
-                transaction.unclean.append((address: address, byteCount: Int(size)))
-            }
-            extent.dirtyByteCount = max(extent.dirtyByteCount, offset + size)
-            record(
-                id, place.range, address: address, place.handle, extent, isCarved: true,
-                &transaction)
-        } catch {
-            throw DMAError(error)
-        }
-    }
-
-    /// Backs and places another shared extent, large enough for what the batch still wants.
-    private mutating func addExtent(
-        to carver: Carver, _ byteCount: UInt64, _ wanted: AllocationOptions,
-        _ transaction: inout MapTransaction
-    ) throws(DMAError) {
-        if transaction.isTight { carver.growthLimit = Carver.smallestExtent }
-        let size =
-            transaction.isTight
-            ? carver.smallestExtentByteCount(region: Int(byteCount))
-            : carver.nextExtentByteCount(
-                region: Int(byteCount),
-                wanted: transaction.carvedBytesToCome.of(carver.key))
-        let box = try extentMemory(size, orAtLeast: Int(byteCount), wanted, &transaction)
-        // Safe: the address is only a number here; the extent keeps the memory alive.
-        let address = unsafe UInt(bitPattern: box.memory.baseAddress)
-        let bytes = UInt64(box.memory.byteCount)
-        let pageSize = UInt64(box.memory.pageSize.byteCount)
-        // A page behind it stays unmapped: extents side by side would be one usable range for the
-        // carver, which would carve across both, and their memory is not side by side.
-        let placed = try place(
-            bytes + 4096, address: address, placement: wanted.placement,
-            alignment: max(wanted.alignment, UInt64(Carver.smallestExtent)),
-            largePage: pageSize, &transaction)
-        let first = placed.range.first.rawValue
-        let extent = Extent(
-            range: IOVARange(first: first, last: first + (bytes - 1)), address: address,
-            access: wanted.access, memory: box, carver: carver, handle: placed.handle,
-            entries: entries(byteCount: bytes, pageSize: pageSize, areas: 1),
-            isJoinable: false)
-        do throws(IOVASpaceError) {
-            try carver.space.addUsable(extent.range)
-        } catch {
-            unwind { try space.free(placed.handle) }
-            throw DMAError(error)
-        }
-        carver.extentBytes += bytes
-        carver.extentCount += 1
-        adopt(extent, placed.handle, &transaction)
     }
 
     // MARK: freeing
@@ -264,7 +179,7 @@ extension DomainState {
     }
 
     /// The device uses an enabled ring at any moment, and the next region would lie under it.
-    func requireNoRing(in range: IOVARange) throws(DMAError) {
+    mutating func requireNoRing(in range: IOVARange) throws(DMAError) {
         for target in targets {
             guard let ring = target.ring(overlapping: range) else { continue }
             throw DMAError(
@@ -276,14 +191,14 @@ extension DomainState {
 
     // MARK: bookkeeping
 
-    private mutating func adopt(
+    mutating func adopt(
         _ extent: Extent, _ handle: IOVAHandle, _ transaction: inout MapTransaction
     ) {
         setExtent(extent, for: handle)
         transaction.newExtents.append(extent)
     }
 
-    private mutating func record(
+    mutating func record(
         _ id: RegionID, _ range: IOVARange, address: UInt, _ handle: IOVAHandle,
         _ extent: Extent, isCarved: Bool, _ transaction: inout MapTransaction
     ) {

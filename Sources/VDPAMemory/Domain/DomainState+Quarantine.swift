@@ -82,7 +82,7 @@ extension DomainState {
         counters.failedFrees += 1
         var transaction = MapTransaction()
         do throws(DMAError) {
-            try plan(.free(id, FreeRight(byOwner: true)), &transaction)
+            try plan(.free([id], FreeRight(byOwner: true)), 0, &transaction)
         } catch {
             return regions.update(id) { $0.isOwned = false }
         }

@@ -46,7 +46,7 @@ extension DomainState {
     }
 
     /// Makes a region known that lives from now on.
-    func translate(_ record: RegionRecord) {
+    mutating func translate(_ record: RegionRecord) {
         guard let translation else { return }
         if translation.insert(
             iova: record.first, address: record.address, byteCount: record.byteCount)

@@ -6,6 +6,9 @@ internal import VhostVDPA
 ///
 /// A change goes through the same five steps, whatever it is: plan (place in the space), check
 /// (budgets), send (messages), publish; or abort, which takes back what was planned.
+///
+/// What runs for every region is `mutating` also where it changes nothing: to lend it to a function
+/// that only reads, Swift 6.3 copies all 1056 bytes of it, which was a third of a carve.
 struct DomainState: ~Copyable {
     /// Extents, registered regions, reservations, quarantine.
     var space: IOVASpace

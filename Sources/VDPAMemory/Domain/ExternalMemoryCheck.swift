@@ -47,7 +47,9 @@ enum ExternalMemoryCheck {
         } catch {
             throw DMAError(error)
         }
+        var number = 0
         for index in operations.indices {
+            defer { number += operations[index].count }
             guard
                 case .register(let id, var memory, let placement, let access, let isolation) =
                     operations[index]
@@ -55,7 +57,7 @@ enum ExternalMemoryCheck {
             do throws(DMAError) {
                 memory.areaCount = try areaCount(memory, snapshot, access, needs)
             } catch {
-                throw error.inOperation(index)
+                throw error.inOperation(number)
             }
             operations[index] = .register(id, memory, placement, access, isolation)
         }

@@ -1,51 +1,5 @@
 internal import HostMemory
 
-/// By what right a region is freed.
-struct FreeRight: Hashable, Sendable {
-    /// By the `DMARegion` that owns it; else nobody may own it.
-    var byOwner = false
-    /// Although the device may use it for an enabled ring.
-    var force = false
-}
-
-/// One operation of a batch, with what was prepared outside the domain's lock.
-enum BatchOperation {
-    /// `memory` is nil where the region is carved from a shared extent.
-    case allocate(RegionID, byteCount: UInt64, SettledOptions, memory: MemoryBox?)
-    case register(RegionID, ExternalRange, Placement, DMAAccess, Isolation)
-    case free(RegionID, FreeRight)
-    /// A region that the same batch named and freed: neither is done. Keeps its place, so that the
-    /// others keep their numbers.
-    case nothing
-
-    /// Whether it makes the region of this ID.
-    func names(_ id: RegionID) -> Bool {
-        switch self {
-        case .allocate(let named, _, _, _), .register(let named, _, _, _, _): named == id
-        case .free, .nothing: false
-        }
-    }
-
-    var isFree: Bool {
-        if case .free = self { return true }
-        return false
-    }
-
-    /// Whether it is a region to be carved from a shared extent.
-    var isCarved: Bool {
-        if case .allocate(_, _, _, nil) = self { return true }
-        return false
-    }
-}
-
-/// The caller's memory, as it was found when it was registered.
-struct ExternalRange {
-    var address: UInt
-    var byteCount: UInt64
-    /// Mappings of the process that it lies in: entries on a device that maps by virtual address.
-    var areaCount: Int
-}
-
 /// What a batch is about to do: placed in the space, not yet told to any device.
 ///
 /// Everything in it can be taken back by `DomainState.abort`; nothing of it is visible before
@@ -57,7 +11,7 @@ struct MapTransaction {
     var supply = ExtentSupply()
     /// New extents, in the order in which they were planned.
     var newExtents: [Extent] = []
-    /// Regions that were placed, with their carver where they were carved.
+    /// Regions that were placed.
     var placed: [RegionID] = []
     var freed: [RegionID] = []
     /// Extents whose last region the batch frees.
