@@ -15,6 +15,7 @@
 #include <numaif.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -88,6 +89,56 @@ static inline long cnuma_read(int fd, void *buffer, size_t size) {
   do count = read(fd, buffer, size);
   while (count < 0 && errno == EINTR);
   return count < 0 ? -errno : (long)count;
+}
+
+/// An area of the process's address space.
+struct cnuma_area {
+  uint64_t first;
+  /// The first address behind it.
+  uint64_t end;
+  /// Of the kernel's pages in it: what smaps calls KernelPageSize.
+  uint64_t page_size;
+};
+
+/// The area that holds `address`, by PROCMAP_QUERY on an open /proc/PID/maps (uapi/linux/fs.h,
+/// Linux 6.11). ENOTTY before that, ENOENT where there is no area. Writes `area`.
+static inline int cnuma_query_area(int fd, uint64_t address, struct cnuma_area *area) {
+  // struct procmap_query, without a name or a build ID.
+  struct {
+    uint64_t size, flags, address, start, end, vma_flags, page_size, offset, inode;
+    uint32_t dev_major, dev_minor, name_size, build_id_size;
+    uint64_t name, build_id;
+  } query = {.size = sizeof query, .address = address};
+  if (ioctl(fd, _IOWR('f', 17, query), &query) < 0) return -errno;
+  area->first = query.start;
+  area->end = query.end;
+  area->page_size = query.page_size;
+  return 0;
+}
+
+/// How many bytes of [first, end) page-table entries of 2 MiB map, by PAGEMAP_SCAN on an open
+/// /proc/PID/pagemap (uapi/linux/fs.h, Linux 6.7). ENOTTY before that. Writes `bytes`.
+static inline int cnuma_huge_bytes(int fd, uint64_t first, uint64_t end, uint64_t *bytes) {
+  const uint64_t is_huge = 1 << 6;  // PAGE_IS_HUGE
+  struct {
+    uint64_t first, end, categories;
+  } found[16];
+  // struct pm_scan_arg.
+  struct {
+    uint64_t size, flags, start, end, walk_end, found, found_count, most_pages;
+    uint64_t inverted, wanted, any_of, returned;
+  } scan = {.size = sizeof scan, .start = first, .end = end, .found = (uintptr_t)found,
+            .found_count = 16, .wanted = is_huge, .returned = is_huge};
+
+  *bytes = 0;
+  while (scan.start < end) {
+    int count = ioctl(fd, _IOWR('f', 16, scan), &scan);
+
+    if (count < 0) return -errno;
+    for (int i = 0; i < count; i++) *bytes += found[i].end - found[i].first;
+    scan.start = scan.walk_end;
+  }
+  return 0;
 }
 
 // MARK: mappings

@@ -32,8 +32,8 @@ struct AllocationAttempt {
         // Best effort too: else a kernel that gives them unasked gives other pages than these.
         if pages == .size4KiB { try? mapping.advise(.adviseOrdinary) }
         try binding.apply(to: mapping, topology, system)
-        // smaps walks every page that is there, so ordinary memory is looked at before: now that
-        // MADV_NOHUGEPAGE is set, its pages are those of the mapping (KernelPageSize).
+        // smaps, where only that can tell, walks every page that is there, so ordinary memory is
+        // looked at before: now that MADV_NOHUGEPAGE is set, its pages are those of the mapping.
         let known =
             pages == .size4KiB ? try PageSizeProbe.pageSize(of: mapping, topology, system) : nil
         let count = try Populator(mapping, pages: pages, binding, options.population, system)

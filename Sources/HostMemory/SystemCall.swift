@@ -18,6 +18,7 @@ package enum SystemCall: String, Hashable, Sendable, CaseIterable {
     case seal = "fcntl(F_ADD_SEALS)"
     case duplicate = "fcntl(F_DUPFD_CLOEXEC)"
     case readMaps = "read of /proc/self/maps"
+    /// By PROCMAP_QUERY where the kernel has it.
     case readSmaps = "read of /proc/self/smaps"
     case readStatus = "read of /proc/self/status"
     case readLimit = "getrlimit(RLIMIT_MEMLOCK)"

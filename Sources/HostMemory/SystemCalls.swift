@@ -104,6 +104,45 @@ package struct SystemCalls: Sendable {
         return TextFile.forEachLine(of: path, body)
     }
 
+    /// Asks for the areas of a range, one by one, until one is missing; see `cnuma_query_area`.
+    ///
+    /// - Parameter path: of a `maps` file.
+    func forEachArea(
+        of path: String, _ range: ClosedRange<UInt>, _ body: (cnuma_area) -> Void
+    ) -> Int32 {
+        ask(path) { descriptor in
+            var area = cnuma_area(first: 0, end: UInt64(range.lowerBound), page_size: 0)
+            while area.end - 1 < UInt64(range.upperBound) {
+                // Safe: the call writes one area.
+                let result = unsafe cnuma_query_area(descriptor, area.end, &area)
+                guard result >= 0 else { return result }
+                body(area)
+            }
+            return 0
+        }
+    }
+
+    /// How much of a range transparent hugepages map; see `cnuma_huge_bytes`.
+    ///
+    /// - Parameter path: of a `pagemap` file.
+    func hugeByteCount(of path: String, _ range: ClosedRange<UInt>, _ count: inout UInt64) -> Int32
+    {
+        ask(path) { descriptor in
+            // Safe: the call writes one count.
+            unsafe cnuma_huge_bytes(
+                descriptor, UInt64(range.lowerBound), UInt64(range.upperBound) + 1, &count)
+        }
+    }
+
+    private func ask(_ path: String, _ question: (_ descriptor: Int32) -> Int32) -> Int32 {
+        if let code = fault?(.readSmaps) { return -code }
+        // Safe: the string outlives the call, which only reads it.
+        let descriptor = unsafe path.withCString { unsafe cnuma_open_for_reading($0) }
+        guard descriptor >= 0 else { return descriptor }
+        defer { close(descriptor) }
+        return question(descriptor)
+    }
+
     func unmap(_ address: UInt, byteCount: Int) { _ = cnuma_unmap(address, UInt64(byteCount)) }
 
     func close(_ descriptor: Int32) { _ = cnuma_close(descriptor) }
