@@ -193,17 +193,17 @@ struct DomainFailureTests {
             let after = try ProcessFootprint()
             #expect(after == before, "\(kind) \(scenario) call \(number)")
             #expect(before.mappings > 0)
-            #expect(before.descriptors > 0)
+            #expect(!before.descriptors.isEmpty)
         }
         let empty = try ProcessFootprint()
         #expect(empty.mappings == 0, "\(kind) \(scenario): \(empty)")
     }
 }
 
-/// The library's memory in this process, and all of its descriptors.
+/// The library's memory in this process, and the descriptors by what they are.
 struct ProcessFootprint: Equatable {
     var mappings = 0
-    var descriptors = 0
+    var descriptors: [String] = []
 
     init() throws {
         let file = try #require(FileHandle(forReadingAtPath: "/proc/self/maps"))
@@ -213,6 +213,14 @@ struct ProcessFootprint: Equatable {
         mappings =
             String(decoding: text, as: UTF8.self).split(separator: "\n")
             .count { $0.contains("/memfd:vdpa-memory") || $0.contains("/dev/zero") }
-        descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
+        // The test runner's, which come and go at its leisure; the library makes none of these.
+        let foreign = ["pipe:", "anon_inode:[event", "anon_inode:[timerfd"]
+        let links = "/proc/self/fd"
+        descriptors = try FileManager.default.contentsOfDirectory(atPath: links)
+            .compactMap {
+                try? FileManager.default.destinationOfSymbolicLink(atPath: "\(links)/\($0)")
+            }
+            .filter { link in !foreign.contains { link.hasPrefix($0) } }
+            .sorted()
     }
 }
