@@ -3,8 +3,17 @@
 extension IOVASpace {
     /// From about this many entries on, a random leaf is in no cache.
     private static var coldCount: Int { 1 << 18 }
-    /// How many ranges go back to the tree together.
+    /// How many ranges go back to the tree together, at most.
     private static var evictionCount: Int { 8 }
+    /// The same where the tree is in a near cache: what one free has to do at worst stays short.
+    private static var warmEvictionCount: Int { 3 }
+    /// Up to about this many entries the whole tree is in a near cache.
+    private static var warmCount: Int { 1 << 13 }
+
+    /// How many ranges a free that finds no room gives back.
+    private var evictionStep: UInt32 {
+        UInt32(tree.count < Self.warmCount ? Self.warmEvictionCount : Self.evictionCount)
+    }
 
     /// Hands out the range of the class that was freed last, if it meets the request.
     @inline(__always)
@@ -32,7 +41,7 @@ extension IOVASpace {
         if !magazine.hasRoom(for: size), !makeRoom(index, size) { return nil }
         // A few, not half of the class: what one free has to do stays bounded.
         if magazine.count(index) >= magazine.classLimit {
-            evict(index, min(magazine.count(index), UInt32(Self.evictionCount)))
+            evict(index, min(magazine.count(index), evictionStep))
         }
         let below = magazine.push(index, slot: slot, byteCount: size)
         handles.cache(slot, link: below)
@@ -105,7 +114,7 @@ extension IOVASpace {
     /// asks for any more, or else of its own. Several at once cost less each than one by one.
     @inline(never)
     private mutating func makeRoom(_ index: Int, _ size: UInt64) -> Bool {
-        let most = UInt32(Self.evictionCount)
+        let most = evictionStep
         if let stale = magazine.staleClass() {
             evict(stale, min(magazine.count(stale), most))
             if magazine.hasRoom(for: size) { return true }
