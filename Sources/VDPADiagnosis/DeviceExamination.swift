@@ -21,7 +21,8 @@ struct DeviceExamination {
             return [
                 .failure(
                     .device, "\(path) is no character device.",
-                    remedy: "Name a device file such as \(machine.devices)/vhost-vdpa-0.")
+                    remedy: "Remove it where something has left a plain file in a device's place. "
+                        + "Otherwise name a device file such as \(machine.devices)/vhost-vdpa-0.")
             ]
         }
         let numbers = "\(status.major):\(status.minor)"

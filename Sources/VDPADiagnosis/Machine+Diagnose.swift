@@ -54,9 +54,10 @@ extension Machine {
                 .failure(
                     .device, "There is no vDPA device.",
                     remedy: "Make one: `vdpa mgmtdev show`, then `vdpa dev add name vdpa0 mgmtdev "
-                        + "NAME`. Without hardware: `modprobe vdpa_sim_net use_va=0; vdpa dev add "
-                        + "name vdpa0 mgmtdev vdpasim_net`. Without that module: the simulated "
-                        + "device, or the VM of Tests/KernelVM, which has real ones (README)."))
+                        + "NAME`. Without hardware: `modprobe vdpa_sim use_va=0; modprobe "
+                        + "vdpa_sim_net; vdpa dev add name vdpa0 mgmtdev vdpasim_net`. Without "
+                        + "those modules: the simulated device of the library, or the VM with "
+                        + "real ones, Tests/KernelVM/kernel-vm (README)."))
         }
         if findings.isEmpty {
             findings.append(
