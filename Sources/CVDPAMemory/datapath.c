@@ -121,6 +121,23 @@ int vdm_translator_tables(vdm_translator *translator, vdm_tables *tables)
 	return VDM_OK;
 }
 
+/* What cdp_translate does first: the entry of the home sector's granule that holds all of the range,
+ * if it is whole; else 0. Not a part of it: its inline callers lose a quarter of a nanosecond when
+ * the entry has to be compared once more. */
+CDP_ALWAYS_INLINE uint64_t whole_entry(const cdp_table *table, uint64_t source, uint64_t count)
+{
+	uint64_t offset = source - table->home_first;
+	uint64_t within = offset & ~(CDP_SECTOR_BYTES - CDP_GRANULE_BYTES);
+
+	if (CDP_LIKELY(count - 1 < CDP_GRANULE_BYTES && within < CDP_GRANULE_BYTES - (count - 1))) {
+		uint64_t entry = cdp_load_entry(&table->home[offset >> CDP_GRANULE_BITS]);
+
+		if (CDP_LIKELY(entry & CDP_ENTRY_WHOLE))
+			return entry;
+	}
+	return 0;
+}
+
 /* Whatever is no whole granule. Apart, and called last: so the way through whole ones, below, needs
  * no frame and saves no register. */
 static __attribute__((noinline)) int translate_rest(const cdp_table *table, uint64_t source,
@@ -143,7 +160,7 @@ int vdm_translator_iova(vdm_translator *translator, const void *address, uint64_
 	if (!iova)
 		return cvdm_error_record_code(VDM_E_NULL_ARGUMENT);
 	uint64_t source = (uint64_t)(uintptr_t)address;
-	uint64_t entry = cdp_whole_entry(tables->to_iova, source, byte_count);
+	uint64_t entry = whole_entry(&tables->to_iova, source, byte_count);
 	if (!CDP_LIKELY(entry))
 		return translate_rest(&tables->to_iova, source, byte_count, iova);
 	*iova = source + (entry - CDP_ENTRY_WHOLE);
@@ -169,7 +186,7 @@ int vdm_translator_address(vdm_translator *translator, uint64_t iova, uint64_t b
 		return cvdm_error_record_code(VDM_E_BAD_HANDLE);
 	if (!address)
 		return cvdm_error_record_code(VDM_E_NULL_ARGUMENT);
-	uint64_t entry = cdp_whole_entry(tables->to_address, iova, byte_count);
+	uint64_t entry = whole_entry(&tables->to_address, iova, byte_count);
 	if (!CDP_LIKELY(entry))
 		return address_rest(&tables->to_address, iova, byte_count, address);
 	*address = (void *)(uintptr_t)(iova + (entry - CDP_ENTRY_WHOLE));

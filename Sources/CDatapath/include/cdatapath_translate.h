@@ -215,9 +215,9 @@ CDP_APART cdp_translation cdp_translate_rest(const uint64_t *home, uint64_t home
 	return result;
 }
 
-/* The entry of the granule in the home sector that holds all of the range, if it is whole; else 0,
- * and cdp_translate_rest knows. */
-CDP_ALWAYS_INLINE uint64_t cdp_whole_entry(cdp_table table, uint64_t source, uint64_t count)
+/* Where the range [source, source + count) lies, if all of it is mapped in one piece; never for 0
+ * bytes. */
+CDP_ALWAYS_INLINE cdp_translation cdp_translate(cdp_table table, uint64_t source, uint64_t count)
 {
 	uint64_t offset = source - table.home_first;
 	/* Without the granule's number what is left is small only where the sector is home, and then
@@ -227,22 +227,11 @@ CDP_ALWAYS_INLINE uint64_t cdp_whole_entry(cdp_table table, uint64_t source, uin
 	if (CDP_LIKELY(count - 1 < CDP_GRANULE_BYTES && within < CDP_GRANULE_BYTES - (count - 1))) {
 		uint64_t entry = cdp_load_entry(&table.home[offset >> CDP_GRANULE_BITS]);
 
-		if (CDP_LIKELY(entry & CDP_ENTRY_WHOLE))
-			return entry;
-	}
-	return 0;
-}
+		if (CDP_LIKELY(entry & CDP_ENTRY_WHOLE)) {
+			cdp_translation result = {source + (entry - CDP_ENTRY_WHOLE), true};
 
-/* Where the range [source, source + count) lies, if all of it is mapped in one piece; never for 0
- * bytes. */
-CDP_ALWAYS_INLINE cdp_translation cdp_translate(cdp_table table, uint64_t source, uint64_t count)
-{
-	uint64_t entry = cdp_whole_entry(table, source, count);
-
-	if (CDP_LIKELY(entry)) {
-		cdp_translation result = {source + (entry - CDP_ENTRY_WHOLE), true};
-
-		return result;
+			return result;
+		}
 	}
 	return cdp_translate_rest(table.home, table.home_first, table.sectors, source, count);
 }
