@@ -11,7 +11,7 @@ help:
 	@echo '                the same workloads on the peers, in turns: best fit over ordered maps,'
 	@echo "                rte_mempool; ARGS='space' or 'pool' picks one"
 	@echo "make doctor     build vdpa-doctor and ask it whether this machine is ready; ARGS='--open --json'"
-	@echo 'make test       every test: unit, release, tsan, c, vm; ends with the counts'
+	@echo 'make test       every test: unit, release, tsan, c, examples, vm; ends with the counts'
 	@echo 'make test-unit  tests that need no VM'
 	@echo 'make test-release'
 	@echo '                the IOVA space in release: all sequences of 6 operations, 2 million random steps'

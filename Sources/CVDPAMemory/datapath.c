@@ -121,6 +121,36 @@ int vdm_translator_tables(vdm_translator *translator, vdm_tables *tables)
 	return VDM_OK;
 }
 
+/* What cdp_translate does first: the entry of the home sector's granule that holds all of the range,
+ * if it is whole; else 0. Not a part of it: its inline callers lose a quarter of a nanosecond when
+ * the entry has to be compared once more. */
+CDP_ALWAYS_INLINE uint64_t whole_entry(const cdp_table *table, uint64_t source, uint64_t count)
+{
+	uint64_t offset = source - table->home_first;
+	uint64_t within = offset & ~(CDP_SECTOR_BYTES - CDP_GRANULE_BYTES);
+
+	if (CDP_LIKELY(count - 1 < CDP_GRANULE_BYTES && within < CDP_GRANULE_BYTES - (count - 1))) {
+		uint64_t entry = cdp_load_entry(&table->home[offset >> CDP_GRANULE_BITS]);
+
+		if (CDP_LIKELY(entry & CDP_ENTRY_WHOLE))
+			return entry;
+	}
+	return 0;
+}
+
+/* Whatever is no whole granule. Apart, and called last: so the way through whole ones, below, needs
+ * no frame and saves no register. */
+static __attribute__((noinline)) int translate_rest(const cdp_table *table, uint64_t source,
+						     uint64_t byte_count, uint64_t *target)
+{
+	cdp_translation found = cdp_translate_rest(table->home, table->home_first, table->sectors,
+						   source, byte_count);
+	if (!found.is_found)
+		return VDM_E_NOT_MAPPED;
+	*target = found.target;
+	return VDM_OK;
+}
+
 int vdm_translator_iova(vdm_translator *translator, const void *address, uint64_t byte_count,
 			uint64_t *iova)
 {
@@ -129,11 +159,23 @@ int vdm_translator_iova(vdm_translator *translator, const void *address, uint64_
 		return cvdm_error_record_code(VDM_E_BAD_HANDLE);
 	if (!iova)
 		return cvdm_error_record_code(VDM_E_NULL_ARGUMENT);
-	uint64_t found;
-	if (!vdm_iova_of(tables, address, byte_count, &found))
-		return VDM_E_NOT_MAPPED;
-	*iova = found;
+	uint64_t source = (uint64_t)(uintptr_t)address;
+	uint64_t entry = whole_entry(&tables->to_iova, source, byte_count);
+	if (!CDP_LIKELY(entry))
+		return translate_rest(&tables->to_iova, source, byte_count, iova);
+	*iova = source + (entry - CDP_ENTRY_WHOLE);
 	return VDM_OK;
+}
+
+/* The same into a pointer. */
+static __attribute__((noinline)) int address_rest(const cdp_table *table, uint64_t iova,
+						   uint64_t byte_count, void **address)
+{
+	uint64_t found;
+	int code = translate_rest(table, iova, byte_count, &found);
+	if (code == VDM_OK)
+		*address = (void *)(uintptr_t)found;
+	return code;
 }
 
 int vdm_translator_address(vdm_translator *translator, uint64_t iova, uint64_t byte_count,
@@ -144,10 +186,10 @@ int vdm_translator_address(vdm_translator *translator, uint64_t iova, uint64_t b
 		return cvdm_error_record_code(VDM_E_BAD_HANDLE);
 	if (!address)
 		return cvdm_error_record_code(VDM_E_NULL_ARGUMENT);
-	void *found;
-	if (!vdm_address_of(tables, iova, byte_count, &found))
-		return VDM_E_NOT_MAPPED;
-	*address = found;
+	uint64_t entry = whole_entry(&tables->to_address, iova, byte_count);
+	if (!CDP_LIKELY(entry))
+		return address_rest(&tables->to_address, iova, byte_count, address);
+	*address = (void *)(uintptr_t)(iova + (entry - CDP_ENTRY_WHOLE));
 	return VDM_OK;
 }
 

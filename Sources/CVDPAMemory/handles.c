@@ -3,23 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* A name is a slot's number, its generation and its kind: never an address, never null, and not
- * used again before 2^40 others of its slot. */
-#define KIND_BITS 4u
-#define SLOT_BITS 20u
-#define SEGMENT_SLOTS 1024u
-#define SEGMENTS ((1u << SLOT_BITS) / SEGMENT_SLOTS)
-
-struct slot {
-	uint64_t name; /* 0 while free; read without the lock by cvdm_handle_fast */
-	uint64_t generation;
-	void *object;
-	void *fast;
-	uint32_t next_free; /* number + 1 of the next free slot */
-};
-
-/* Segments come as they are needed and stay: a reader without the lock never meets freed memory. */
-static struct slot *segments[SEGMENTS];
+struct cvdm_slot *cvdm_segments[CVDM_SEGMENTS];
 static uint32_t slot_count;
 static uint32_t first_free;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -41,23 +25,9 @@ void cvdm_handles_unlock(void)
 	pthread_mutex_unlock(&lock);
 }
 
-static struct slot *slot_of(const void *handle, uint32_t kind)
+static struct cvdm_slot *numbered(uint32_t number)
 {
-	uint64_t name = (uint64_t)(uintptr_t)handle;
-	uint32_t number = (uint32_t)(name >> KIND_BITS) & ((1u << SLOT_BITS) - 1);
-	if ((name & ((1u << KIND_BITS) - 1)) != kind)
-		return NULL;
-	struct slot *segment =
-		__atomic_load_n(&segments[number / SEGMENT_SLOTS], __ATOMIC_ACQUIRE);
-	if (!segment)
-		return NULL;
-	struct slot *slot = &segment[number % SEGMENT_SLOTS];
-	return __atomic_load_n(&slot->name, __ATOMIC_ACQUIRE) == name ? slot : NULL;
-}
-
-static struct slot *numbered(uint32_t number)
-{
-	return &segments[number / SEGMENT_SLOTS][number % SEGMENT_SLOTS];
+	return &cvdm_segments[number / CVDM_SEGMENT_SLOTS][number % CVDM_SEGMENT_SLOTS];
 }
 
 /* A free slot's number, or UINT32_MAX. */
@@ -68,11 +38,11 @@ static uint32_t take_slot(void)
 		first_free = numbered(number)->next_free;
 		return number;
 	}
-	if (slot_count == 1u << SLOT_BITS)
+	if (slot_count == 1u << CVDM_SLOT_BITS)
 		return UINT32_MAX;
-	struct slot **segment = &segments[slot_count / SEGMENT_SLOTS];
+	struct cvdm_slot **segment = &cvdm_segments[slot_count / CVDM_SEGMENT_SLOTS];
 	if (!*segment) {
-		struct slot *fresh = calloc(SEGMENT_SLOTS, sizeof(struct slot));
+		struct cvdm_slot *fresh = calloc(CVDM_SEGMENT_SLOTS, sizeof(struct cvdm_slot));
 		if (!fresh)
 			return UINT32_MAX;
 		__atomic_store_n(segment, fresh, __ATOMIC_RELEASE);
@@ -87,12 +57,12 @@ void *cvdm_handle_make(uint32_t kind, void *object, void *fast)
 	cvdm_handles_lock();
 	uint32_t number = take_slot();
 	if (number != UINT32_MAX) {
-		struct slot *slot = numbered(number);
+		struct cvdm_slot *slot = numbered(number);
 		slot->object = object;
 		slot->fast = fast;
 		slot->generation++;
-		uint64_t name = slot->generation << (KIND_BITS + SLOT_BITS) |
-				(uint64_t)number << KIND_BITS | kind;
+		uint64_t name = slot->generation << (CVDM_KIND_BITS + CVDM_SLOT_BITS) |
+				(uint64_t)number << CVDM_KIND_BITS | kind;
 		__atomic_store_n(&slot->name, name, __ATOMIC_RELEASE);
 		handle = (void *)(uintptr_t)name;
 	}
@@ -102,28 +72,22 @@ void *cvdm_handle_make(uint32_t kind, void *object, void *fast)
 
 void *cvdm_handle_find(const void *handle, uint32_t kind)
 {
-	struct slot *slot = slot_of(handle, kind);
+	struct cvdm_slot *slot = cvdm_slot_of(handle, kind);
 	return slot ? slot->object : NULL;
-}
-
-void *cvdm_handle_fast(const void *handle, uint32_t kind)
-{
-	struct slot *slot = slot_of(handle, kind);
-	return slot ? slot->fast : NULL;
 }
 
 void *cvdm_handle_take(const void *handle, uint32_t kind)
 {
 	void *object = NULL;
 	cvdm_handles_lock();
-	struct slot *slot = slot_of(handle, kind);
+	struct cvdm_slot *slot = cvdm_slot_of(handle, kind);
 	if (slot) {
 		object = slot->object;
 		__atomic_store_n(&slot->name, 0, __ATOMIC_RELEASE);
 		slot->object = NULL;
 		slot->fast = NULL;
-		uint32_t number = (uint32_t)((uintptr_t)handle >> KIND_BITS) &
-				  ((1u << SLOT_BITS) - 1);
+		uint32_t number = (uint32_t)((uintptr_t)handle >> CVDM_KIND_BITS) &
+				  ((1u << CVDM_SLOT_BITS) - 1);
 		slot->next_free = first_free;
 		first_free = number + 1;
 	}

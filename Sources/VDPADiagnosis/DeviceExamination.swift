@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HostMemory
 
 /// What sysfs and procfs tell about one device, and about the machine around it.
@@ -20,7 +21,8 @@ struct DeviceExamination {
             return [
                 .failure(
                     .device, "\(path) is no character device.",
-                    remedy: "Name a device file such as \(machine.devices)/vhost-vdpa-0.")
+                    remedy: "Remove it where something has left a plain file in a device's place. "
+                        + "Otherwise name a device file such as \(machine.devices)/vhost-vdpa-0.")
             ]
         }
         let numbers = "\(status.major):\(status.minor)"
@@ -66,15 +68,22 @@ struct DeviceExamination {
     }
 
     private func permissions(_ status: NodeStatus) -> Finding {
+        let user = geteuid()
         let mode = "mode 0" + String(status.mode, radix: 8)
-        let owners = "user \(status.user), group \(status.group), \(mode)"
+        let owners = "of user \(status.user), group \(status.group), \(mode)"
         guard !status.isAllowed else {
             return .ok(.permissions, "may be opened for reading and writing (\(owners))")
         }
+        // Root is refused by a container's rules only.
+        let now =
+            user == 0
+            ? "Hand the device file into the container with rw permission. "
+            : "For now: sudo chown \(user) \(path). "
         return .failure(
             .permissions, "This process may not open it for reading and writing (\(owners)).",
-            remedy: "As root for now: setfacl -m u:$USER:rw \(path). For good, a udev rule: "
-                + "KERNEL==\"vhost-vdpa-*\", GROUP=\"kvm\", MODE=\"0660\".")
+            remedy: now + "For good, a udev rule in /etc/udev/rules.d/60-vhost-vdpa.rules: "
+                + "KERNEL==\"vhost-vdpa-*\", GROUP=\"kvm\", MODE=\"0660\", and the user in that "
+                + "group.")
     }
 
     private func parent(_ facts: DeviceFacts) -> Finding {

@@ -29,18 +29,16 @@ extension Machine {
     /// Why there is no device file: the module, or what the vDPA devices are bound to.
     func noDeviceFindings() -> [Finding] {
         var findings: [Finding] = []
-        if Folder.names(in: sysfs + "/module/vhost_vdpa") == nil {
-            findings.append(
-                .failure(
-                    .module, "The module vhost_vdpa is not loaded.",
-                    remedy: "modprobe vhost_vdpa"))
-        }
+        let isLoaded = Folder.names(in: sysfs + "/module/vhost_vdpa") != nil
+        if !isLoaded { findings.append(moduleFinding()) }
         let bus = sysfs + "/bus/vdpa"
         let names = (Folder.names(in: bus + "/devices") ?? []).sorted()
         for name in names {
             let driver = Folder.target(of: "\(bus)/devices/\(name)/driver")?.split(separator: "/")
                 .last
             guard driver != "vhost_vdpa" else { continue }
+            // A device without a driver is bound when the module is loaded.
+            guard driver != nil || isLoaded else { continue }
             let bind = "echo \(name) > \(bus)/drivers/vhost_vdpa/bind"
             findings.append(
                 driver.map { driver in
@@ -56,7 +54,10 @@ extension Machine {
                 .failure(
                     .device, "There is no vDPA device.",
                     remedy: "Make one: `vdpa mgmtdev show`, then `vdpa dev add name vdpa0 mgmtdev "
-                        + "NAME`. To try without hardware: modprobe vdpa_sim_net."))
+                        + "NAME`. Without hardware: `modprobe vdpa_sim use_va=0; modprobe "
+                        + "vdpa_sim_net; vdpa dev add name vdpa0 mgmtdev vdpasim_net`. Without "
+                        + "those modules: the simulated device of the library, or the VM with "
+                        + "real ones, Tests/KernelVM/kernel-vm (README)."))
         }
         if findings.isEmpty {
             findings.append(
@@ -65,5 +66,28 @@ extension Machine {
                     remedy: "Look whether udev runs, or hand the device file into the container."))
         }
         return findings
+    }
+
+    /// Why the module is not loaded: many distributions build their kernels without it.
+    private func moduleFinding() -> Finding {
+        let release = TextFile.lines(of: procfs + "/sys/kernel/osrelease")?.first ?? "?"
+        let folder = "\(modules)/\(release)"
+        guard let known = TextFile.lines(of: folder + "/modules.dep") else {
+            return .failure(
+                .module, "The module vhost_vdpa is not loaded, and \(folder) lists no modules.",
+                remedy:
+                    "In a container: modprobe vhost_vdpa outside of it. Otherwise boot a kernel "
+                    + "with CONFIG_VHOST_VDPA.")
+        }
+        // kernel/drivers/vhost/vhost_vdpa.ko.xz: kernel/drivers/vdpa/vdpa.ko.xz ...
+        guard known.contains(where: { $0.prefix { $0 != ":" }.contains("/vhost_vdpa.ko") }) else {
+            return .failure(
+                .module, "Linux \(release) was built without the module vhost_vdpa.",
+                remedy: "Boot a kernel with CONFIG_VDPA and CONFIG_VHOST_VDPA; Debian 12's own has "
+                    + "neither.")
+        }
+        return .failure(
+            .module, "The module vhost_vdpa is not loaded.",
+            remedy: "sudo modprobe vhost_vdpa")
     }
 }

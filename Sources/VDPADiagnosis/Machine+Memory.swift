@@ -28,8 +28,9 @@ struct LockedMemory: Hashable, Sendable {
 
 extension Machine {
     static let memlockRemedy =
-        "LimitMEMLOCK=infinity in the service's unit, `* - memlock unlimited` in "
-        + "/etc/security/limits.conf, or as root: prlimit --memlock=unlimited --pid PID."
+        "For this shell and what it starts: sudo prlimit --memlock=unlimited --pid $$. For good: "
+        + "LimitMEMLOCK=infinity in the service's unit, or `* - memlock unlimited` in "
+        + "/etc/security/limits.conf and a new login."
 
     func lockedMemoryFinding(pins: Bool) -> Finding {
         guard let limit = LockedMemory(procfs: procfs) else {

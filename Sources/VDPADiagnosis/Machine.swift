@@ -7,6 +7,8 @@ public struct Machine: Sendable {
     let topology: HostTopology
     /// Where device files are: `/dev`.
     let devices: String
+    /// Where each kernel's modules are: `/lib/modules`.
+    let modules: String
     let pageByteCount: Int
     /// What a device file is, and what this process may do with it.
     let inspect: @Sendable (String) -> NodeStatus?
@@ -20,7 +22,7 @@ public struct Machine: Sendable {
 
     /// - Parameters: what a test replaces by folders and devices of its own.
     package init(
-        topology: HostTopology, devices: String = "/dev",
+        topology: HostTopology, devices: String = "/dev", modules: String = "/lib/modules",
         pageByteCount: Int = Int(sysconf(Int32(_SC_PAGESIZE))),
         inspect: @escaping @Sendable (String) -> NodeStatus? = { NodeStatus(path: $0) },
         open: @escaping @Sendable (String) throws(DMAError) -> VDPADevice = {
@@ -29,6 +31,7 @@ public struct Machine: Sendable {
     ) {
         self.topology = topology
         self.devices = devices
+        self.modules = modules
         self.pageByteCount = pageByteCount
         self.inspect = inspect
         self.open = open

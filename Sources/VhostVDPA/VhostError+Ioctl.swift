@@ -44,6 +44,12 @@ extension VhostError {
             default: false
             }
         guard isMissing else { return nil }
+        if operation == .setOwner {
+            return (
+                .notInThisKernel, "the file is no vhost-vdpa device, which Linux 5.7 brought.",
+                "Name a device file such as /dev/vhost-vdpa-0; a plain file may stand in its place."
+            )
+        }
         if operation == .getIOVARange {
             return (
                 .notInThisKernel,

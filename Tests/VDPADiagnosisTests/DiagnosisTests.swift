@@ -55,6 +55,24 @@ struct Ailment: Sendable, CustomTestStringConvertible {
                 "module not loaded", "module", .failure, "not loaded", "modprobe vhost_vdpa",
                 { setup in (setup.isModuleLoaded, setup.devices) = (false, []) }),
             Ailment(
+                "no list of modules", "module", .failure, "lists no modules", "container",
+                { setup in
+                    (setup.isModuleLoaded, setup.devices, setup.modules) = (false, [], nil)
+                }),
+            Ailment(
+                "a kernel without the module", "module", .failure, "was built without the module",
+                "CONFIG_VHOST_VDPA",
+                { setup in
+                    (setup.isModuleLoaded, setup.devices) = (false, [])
+                    setup.modules = ["kernel/drivers/vhost/vhost.ko.xz"]
+                }),
+            Ailment(
+                "a device that the module will bind", "module", .failure, "not loaded", "modprobe",
+                { setup in
+                    (setup.isModuleLoaded, setup.devices) = (false, [])
+                    setup.bus = ["vdpa0": nil]
+                }),
+            Ailment(
                 "bound to another driver", "device", .failure, "bound to virtio_vdpa",
                 "echo vdpa0 > ",
                 { setup in (setup.bus, setup.devices) = (["vdpa0": "virtio_vdpa"], []) }),
@@ -99,7 +117,8 @@ struct Ailment: Sendable, CustomTestStringConvertible {
             "unknown memlock", "memlock", .warning, "no limit on locked", "Mount procfs",
             { $0.memlock = nil }),
         Ailment(
-            "no memlock left", "memlock", .failure, "not even one extent", "LimitMEMLOCK=infinity",
+            "no memlock left", "memlock", .failure, "not even one extent",
+            "sudo prlimit --memlock=unlimited --pid $$",
             { setup in (setup.memlock, setup.pinnedKibibytes) = (("8388608", "8388608"), 7000) }),
         Ailment(
             "little memlock", "memlock", .warning, "8 MiB can be mapped", "ulimit -l 65536,",

@@ -11,6 +11,8 @@ struct MachineSetup: Sendable {
     var release = "6.12.0-1-amd64"
     var pageByteCount = 4096
     var isModuleLoaded = true
+    /// What the kernel's modules.dep lists; nil for no such file.
+    var modules: [String]? = ["kernel/drivers/vhost/vhost_vdpa.ko.xz"]
     /// vDPA devices on the bus by name, with the driver that they are bound to.
     var bus: [String: String?] = ["vdpa0": "vhost_vdpa"]
     /// The numbers of the device files in /dev.
@@ -47,6 +49,11 @@ struct MachineTree {
         self.setup = setup
         tree = try FileTree()
         try tree.write("proc/sys/kernel/osrelease", setup.release + "\n")
+        if let modules = setup.modules {
+            try tree.write(
+                "lib/modules/\(setup.release)/modules.dep",
+                modules.map { "\($0): kernel/drivers/vhost/vhost_vdpa.ko\n" }.joined())
+        }
         try tree.write("proc/meminfo", "MemTotal:       8388608 kB\n")
         try tree.write("proc/self/status", "VmPin:\t    \(setup.pinnedKibibytes) kB\n")
         if let (soft, hard) = setup.memlock {
@@ -150,7 +157,8 @@ struct MachineTree {
         let folder = tree.path + "/dev/"
         return Machine(
             topology: HostTopology(sysfs: tree.path + "/sys", procfs: tree.path + "/proc"),
-            devices: tree.path + "/dev", pageByteCount: setup.pageByteCount,
+            devices: tree.path + "/dev", modules: tree.path + "/lib/modules",
+            pageByteCount: setup.pageByteCount,
             inspect: { path in
                 guard path.hasPrefix(folder + "vhost-vdpa-"),
                     let number = UInt32(path.dropFirst(folder.count + 11)),

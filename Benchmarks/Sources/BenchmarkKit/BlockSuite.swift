@@ -34,7 +34,8 @@ public enum BlockSuite {
     public static let wayNames = BlockWay.allCases.map(\.rawValue)
 
     public static func run(
-        _ options: BlockSuiteOptions, clock: TickClock, report: (BenchmarkResult) -> Void
+        _ options: BlockSuiteOptions, clock: TickClock, progress: ProgressLine = .silent(),
+        report: (BenchmarkResult) -> Void
     ) throws(BenchmarkError) {
         guard options.requests > 0, options.repetitions > 0, (1...128).contains(options.depth),
             options.requestBytes > 0, options.requestBytes % 4096 == 0
@@ -44,10 +45,14 @@ public enum BlockSuite {
                     + " whole pages of 4096")
         }
         let memory = try PopulatedMemory(byteCount: 2 * options.depth * options.requestBytes)
-        for way in BlockWay.allCases {
-            guard options.ways.isEmpty || options.ways.contains(way.rawValue) else { continue }
+        let ways = BlockWay.allCases.filter {
+            options.ways.isEmpty || options.ways.contains($0.rawValue)
+        }
+        progress.open("blk", steps: ways.count * options.repetitions)
+        for way in ways {
             var runs: [BlockRun] = []
             for repetition in 0..<options.repetitions {
+                progress.next(way.rawValue, n: options.requests)
                 let seed = options.seed &+ UInt64(repetition)
                 do {
                     let bench = try BlockBench(way, options, seed: seed)

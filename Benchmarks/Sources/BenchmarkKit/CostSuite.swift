@@ -28,15 +28,17 @@ public struct CostOptions: Sendable {
 ///   message each.
 public enum CostSuite {
     public static func run(
-        _ options: CostOptions, clock: TickClock, report: (BenchmarkResult) -> Void
+        _ options: CostOptions, clock: TickClock, progress: ProgressLine = .silent(),
+        report: (BenchmarkResult) -> Void
     ) throws(BenchmarkError) {
         guard options.regions > 0, options.extents > 0, options.repetitions > 0 else {
             throw BenchmarkError("--regions, --extents and --repetitions are at least 1")
         }
+        progress.open("cost", steps: options.repetitions * 10)
         var rows: [[CostPhase]] = []
         for _ in 0..<options.repetitions {
             do {
-                rows.append(try once(options))
+                rows.append(try once(options, progress))
             } catch {
                 throw BenchmarkError("cost: \(error)")
             }
@@ -46,7 +48,10 @@ public enum CostSuite {
         }
     }
 
-    private static func once(_ options: CostOptions) throws -> [CostPhase] {
+    private static func once(
+        _ options: CostOptions, _ progress: ProgressLine
+    ) throws -> [CostPhase] {
+        progress.next("preparation", n: options.regions)
         let domain = try DMADomain(
             .answering(), options: .init(regionCapacity: 2 * options.regions + options.extents))
         var owners = CarvedOwners(capacity: options.regions)
@@ -60,22 +65,22 @@ public enum CostSuite {
         try owners.free()
         var phases: [CostPhase] = []
         phases.append(
-            try CostPhase("carve", options.regions, domain, blocks: true) {
+            try CostPhase("carve", options.regions, domain, progress, blocks: true) {
                 try owners.allocate($0, in: domain, uninitialised)
             })
         phases.append(
-            try CostPhase("uncarve", options.regions, domain, blocks: true) {
+            try CostPhase("uncarve", options.regions, domain, progress, blocks: true) {
                 try owners.free($0)
             })
         phases.append(
-            try CostPhase("carve-zero", options.regions, domain, blocks: true) {
+            try CostPhase("carve-zero", options.regions, domain, progress, blocks: true) {
                 try owners.allocate($0, in: domain, .init())
             })
         try owners.free()
         var ids: [RegionID] = []
         ids.reserveCapacity(options.regions)
         phases.append(
-            try CostPhase("batch-carve", options.regions, domain) { _ in
+            try CostPhase("batch-carve", options.regions, domain, progress) { _ in
                 try domain.batch { batch throws(DMAError) in
                     for _ in 0..<options.regions {
                         ids.append(try batch.allocate(byteCount: 4096, options: uninitialised))
@@ -83,19 +88,19 @@ public enum CostSuite {
                 }
             })
         phases.append(
-            try CostPhase("batch-free", options.regions, domain) { _ in
+            try CostPhase("batch-free", options.regions, domain, progress) { _ in
                 try domain.batch { batch throws(DMAError) in
                     for id in ids { try batch.free(id) }
                 }
             })
-        phases += try extents(options, domain)
+        phases += try extents(options, domain, progress)
         let translator = try domain.translator
         phases.append(
-            try CostPhase("carve-translated", options.regions, domain, blocks: true) {
+            try CostPhase("carve-translated", options.regions, domain, progress, blocks: true) {
                 try owners.allocate($0, in: domain, uninitialised)
             })
         phases.append(
-            try CostPhase("uncarve-translated", options.regions, domain, blocks: true) {
+            try CostPhase("uncarve-translated", options.regions, domain, progress, blocks: true) {
                 try owners.free($0)
             })
         withExtendedLifetime(translator) {}
@@ -104,21 +109,21 @@ public enum CostSuite {
     }
 
     private static func extents(
-        _ options: CostOptions, _ domain: DMADomain
+        _ options: CostOptions, _ domain: DMADomain, _ progress: ProgressLine
     ) throws -> [CostPhase] {
         let memory = try PopulatedMemory(
             byteCount: 2 * options.extents * PageKind.size4KiB.pageBytes)
         var ids: [RegionID] = []
         ids.reserveCapacity(options.extents)
         // Safe: the pages are populated and outlive the domain's regions.
-        let map = try CostPhase("extent-map", options.extents, domain) { _ in
+        let map = try CostPhase("extent-map", options.extents, domain, progress) { _ in
             try domain.batch { batch throws(DMAError) in
                 for index in 0..<options.extents {
                     ids.append(unsafe try batch.register(memory.page(2 * index)))
                 }
             }
         }
-        let unmap = try CostPhase("extent-unmap", options.extents, domain) { _ in
+        let unmap = try CostPhase("extent-unmap", options.extents, domain, progress) { _ in
             try domain.batch { batch throws(DMAError) in
                 for id in ids { try batch.free(id) }
             }
@@ -163,9 +168,11 @@ private struct CostPhase {
     ///   - blocks: whether `body` may be run for a few operations at a time; else for all at once.
     ///   - body: does as many operations as it is told.
     init(
-        _ name: String, _ count: Int, _ domain: DMADomain, blocks: Bool = false,
+        _ name: String, _ count: Int, _ domain: DMADomain, _ progress: ProgressLine,
+        blocks: Bool = false,
         _ body: (Int) throws -> Void
     ) rethrows {
+        progress.next(name, n: count)
         let before = domain.messageCount
         let processor = cbench_process_ns()
         let step = blocks ? CostPhase.blockSize : count

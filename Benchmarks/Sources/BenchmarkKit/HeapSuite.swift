@@ -13,12 +13,13 @@ public enum HeapSuite {
     /// Reports the best of the repetitions; those of both rows take turns.
     public static func run(
         _ options: AllocatorOptions, devicePath: String?, clock: TickClock,
-        report: (BenchmarkResult) -> Void
+        progress: ProgressLine = .silent(), report: (BenchmarkResult) -> Void
     ) throws(BenchmarkError) {
         guard options.repetitions > 0, options.blockSteps >= HeapWorkload.stepsPerBlock else {
             throw BenchmarkError(
                 "heap: at least one repetition of \(HeapWorkload.stepsPerBlock) steps")
         }
+        progress.open("heap", steps: options.slotCounts.count * options.repetitions)
         for slots in options.slotCounts {
             guard slots > 0, slots <= 10_000_000 else {
                 throw BenchmarkError("--blocks takes 1 to 10000000 blocks, not \(slots)")
@@ -28,6 +29,7 @@ public enum HeapSuite {
             var reference = ReferenceChase(regions: slots, options: options, clock: clock)
             var runs: [[BenchmarkResult]] = []
             for _ in 0..<options.repetitions {
+                progress.next("stacks and heap", n: slots)
                 runs.append(
                     try reference.beside { () throws(BenchmarkError) in
                         [

@@ -33,7 +33,8 @@ public struct MapOptions: Sendable {
 ///   kind of memory.
 public enum MapSuite {
     public static func run(
-        _ options: MapOptions, clock: TickClock, report: (BenchmarkResult) -> Void
+        _ options: MapOptions, clock: TickClock, progress: ProgressLine = .silent(),
+        report: (BenchmarkResult) -> Void
     ) throws(BenchmarkError) {
         guard options.regions > 0, options.singles > 0, options.repetitions > 0 else {
             throw BenchmarkError("--regions, --singles and --repetitions are at least 1")
@@ -44,12 +45,17 @@ public enum MapSuite {
         let singles = min(options.regions, options.singles, entries)
         let rows = MapRows(clock: clock)
         let memory = try PopulatedMemory(byteCount: 2 * singles * PageKind.size4KiB.pageBytes)
+        let batchSizes = options.batchSizes.filter { $0 <= singles }
+        progress.open(
+            "map",
+            steps: options.repetitions * (MappingWay.allCases.count + batchSizes.count + 1))
         var oneByOne: Double?
         func measure(
             _ way: MappingWay, _ name: String, _ regions: Int
         ) throws(BenchmarkError) {
             var runs: [MappingRun] = []
             for _ in 0..<options.repetitions {
+                progress.next(name, n: regions)
                 let domain = try device.openDomain()
                 do {
                     runs.append(try way.run(domain, memory, regions: regions))
@@ -63,20 +69,21 @@ public enum MapSuite {
             report(rows.row("unmap-" + name, regions, runs.map(\.unmap)))
         }
         for way in MappingWay.allCases { try measure(way, way.rawValue, singles) }
-        for size in options.batchSizes where size <= singles {
+        for size in batchSizes {
             try measure(.batch, "batch-of", size)
         }
-        try runExtents(options, device, rows, oneByOne: oneByOne, report)
+        try runExtents(options, device, rows, oneByOne: oneByOne, progress, report)
     }
 
     /// In turns with the raw message, so that a neighbour's load meets both.
     private static func runExtents(
         _ options: MapOptions, _ device: DeviceUnderTest, _ rows: MapRows, oneByOne: Double?,
-        _ report: (BenchmarkResult) -> Void
+        _ progress: ProgressLine, _ report: (BenchmarkResult) -> Void
     ) throws(BenchmarkError) {
         var runs: [ExtentRun] = []
         var raw: [MappingRun] = []
         for _ in 0..<options.repetitions {
+            progress.next("extents", n: options.regions)
             runs.append(try extentRun(device, options.regions))
             if let path = options.devicePath {
                 raw.append(try MappingRun(rawUpdateOn: path, regions: options.regions))

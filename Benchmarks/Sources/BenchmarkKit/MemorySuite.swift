@@ -24,10 +24,12 @@ public enum MemorySuite {
     ///   give it; such a size has no row.
     public static func run(
         _ options: MemoryOptions, devicePath: String?, machine: Machine, clock: TickClock,
-        report: (BenchmarkResult) -> Void, unavailable: (String, String) -> Void
+        progress: ProgressLine = .silent(), report: (BenchmarkResult) -> Void,
+        unavailable: (String, String) -> Void
     ) throws(BenchmarkError) {
         let device = DeviceUnderTest(path: devicePath, leavesMemoryAlone: true)
         let entryLimit = try device.entryLimit() ?? .max
+        progress.open("memory", steps: PageKind.allCases.count * max(options.repetitions, 1))
         for kind in PageKind.allCases {
             // Each page may need an entry of its own: half the table leaves room for the rest.
             let mappable = (entryLimit / 2).multipliedReportingOverflow(by: kind.pageBytes)
@@ -35,7 +37,7 @@ public enum MemorySuite {
                 options.byteCount, mappable.overflow ? .max : mappable.partialValue)
             do {
                 let byteCount = try kind.available(wanted: wanted, pools: machine.hugePages).get()
-                let times = try measure(kind, byteCount, options, device, clock)
+                let times = try measure(kind, byteCount, options, device, clock, progress)
                 for result in times.rows(kind, byteCount, options.threads) { report(result) }
             } catch {
                 unavailable(kind.rawValue, "\(error)")
@@ -45,10 +47,11 @@ public enum MemorySuite {
 
     private static func measure(
         _ kind: PageKind, _ byteCount: Int, _ options: MemoryOptions, _ device: DeviceUnderTest,
-        _ clock: TickClock
+        _ clock: TickClock, _ progress: ProgressLine
     ) throws -> MemoryTimes {
         var times = MemoryTimes()
         for _ in 0..<max(options.repetitions, 1) {
+            progress.next(kind.rawValue, n: byteCount)
             times.alone.append(
                 try kind.populationNs(
                     byteCount: byteCount, threads: options.threads, clock: clock,

@@ -32,27 +32,35 @@ public enum PoolSuite {
     public static let bursts = [1, 8, 32]
 
     public static func run(
-        _ options: PoolOptions, clock: TickClock, report: (BenchmarkResult) -> Void
+        _ options: PoolOptions, clock: TickClock, progress: ProgressLine = .silent(),
+        report: (BenchmarkResult) -> Void
     ) throws(BenchmarkError) {
         guard options.repetitions > 0, options.blocks > 0,
             options.buffers >= 4 * outstanding, options.buffersPerBlock >= outstanding
         else {
             throw BenchmarkError("a pool has \(4 * outstanding) buffers or more, and is used")
         }
+        progress.open("pool", steps: options.repetitions * 5 * bursts.count)
+        func step(_ name: String) { progress.next(name, n: options.buffers) }
         var runs: [[BenchmarkResult]] = []
         for _ in 0..<options.repetitions {
             var rows: [BenchmarkResult] = []
             for burst in bursts {
-                rows += try [.lifo, .ring].map { kind throws(BenchmarkError) in
-                    try alone(kind, burst, options, clock)
+                rows += try [PoolUse.lifo, .ring].map { kind throws(BenchmarkError) in
+                    step("\(kind.rawValue)-\(burst)")
+                    return try alone(kind, burst, options, clock)
                 }
             }
             for burst in bursts {
-                rows += try [.lifo, .ring].map { kind throws(BenchmarkError) in
-                    try pair(kind, burst, options, clock)
+                rows += try [PoolUse.lifo, .ring].map { kind throws(BenchmarkError) in
+                    step("2T-\(kind.rawValue)-\(burst)")
+                    return try pair(kind, burst, options, clock)
                 }
             }
-            for burst in bursts { rows.append(try cross(burst, options, clock)) }
+            for burst in bursts {
+                step("cross-\(burst)")
+                rows.append(try cross(burst, options, clock))
+            }
             runs.append(rows)
         }
         for index in runs[0].indices {

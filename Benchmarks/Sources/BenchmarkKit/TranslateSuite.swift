@@ -30,14 +30,20 @@ public struct TranslateOptions: Sendable {
 /// - `chase`: a random pointer chase over as many bytes as the regions' entries take.
 public enum TranslateSuite {
     public static func run(
-        _ options: TranslateOptions, clock: TickClock, report: (BenchmarkResult) -> Void
+        _ options: TranslateOptions, clock: TickClock, progress: ProgressLine = .silent(),
+        report: (BenchmarkResult) -> Void
     ) throws(BenchmarkError) {
         guard options.repetitions > 0, options.passes > 0,
             options.regionCounts.allSatisfy({ $0 > 0 && $0 <= 1 << 14 })
         else {
             throw BenchmarkError("--regions is 1 to 16384, --repetitions at least 1")
         }
+        // The chase; each direction anywhere and hot, each waiting or not, anywhere with maps too.
+        progress.open(
+            "translate",
+            steps: options.regionCounts.count * (1 + 6 * TranslateDirection.allCases.count))
         for count in options.regionCounts {
+            progress.next("chase", n: count)
             let workload: TranslateWorkload
             do {
                 workload = try TranslateWorkload(regions: count, seed: options.seed)
@@ -46,14 +52,15 @@ public enum TranslateSuite {
             }
             report(chase(count, options, clock))
             for direction in TranslateDirection.allCases {
-                try run(workload, count, direction, options, clock, report)
+                try run(workload, count, direction, options, clock, progress, report)
             }
         }
     }
 
     private static func run(
         _ workload: TranslateWorkload, _ count: Int, _ direction: TranslateDirection,
-        _ options: TranslateOptions, _ clock: TickClock, _ report: (BenchmarkResult) -> Void
+        _ options: TranslateOptions, _ clock: TickClock, _ progress: ProgressLine,
+        _ report: (BenchmarkResult) -> Void
     ) throws(BenchmarkError) {
         let limit = workload.limit(direction)
         for isHot in [false, true] {
@@ -65,8 +72,10 @@ public enum TranslateSuite {
                 let measurement = TranslateMeasurement(
                     name: name, regions: count, sources: sources, sum: sum,
                     isDependent: isDependent, direction: direction, options: options, clock: clock)
+                progress.next(name, n: count)
                 report(try measurement.besideLimit(workload.translator, limit))
                 guard !isHot else { continue }
+                progress.next(name + "-maps", n: count)
                 report(try measurement.whileMapping(workload))
             }
         }

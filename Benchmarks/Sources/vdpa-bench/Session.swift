@@ -6,6 +6,7 @@ final class Session {
     let clock: TickClock
     let machine: Machine
     private let common: CommonOptions
+    private let progress = ProgressLine.onStandardError()
     private var report: Report
 
     init(_ common: CommonOptions) throws {
@@ -20,9 +21,14 @@ final class Session {
         print(machine.setting)
     }
 
+    // Also where a suite throws: what is said then stands on a line of its own.
+    deinit { progress.erase() }
+
     private func open(_ table: Table) -> (BenchmarkResult) -> Void {
+        progress.erase()
         print("\n" + table.header)
         return { [self] result in
+            progress.erase()
             print(table.row(result))
             // Rows show as they come through a pipe, too, and outlive a crash of a later case.
             fflush(nil)
@@ -43,12 +49,16 @@ final class Session {
         if let seconds = sizes.phaseSeconds { options.phaseSeconds = seconds }
         let report = open(.allocator)
         var count: Int?
-        try AllocatorSuite.run(options, clock: clock) { result in
+        try AllocatorSuite.run(options, clock: clock, progress: progress) { result in
             // The rows of each count stand together.
-            if let count, count != result.n { print() }
+            if let count, count != result.n {
+                progress.erase()
+                print()
+            }
             count = result.n
             report(result)
         }
+        progress.erase()
         if !common.quick { printGoals() }
     }
 
@@ -70,8 +80,9 @@ final class Session {
         if let threads = sizes.threads { options.threads = threads }
         try MemorySuite.run(
             options, devicePath: common.device, machine: machine, clock: clock,
-            report: open(.memory)
-        ) { name, reason in
+            progress: progress, report: open(.memory)
+        ) { [progress] name, reason in
+            progress.erase()
             print("\(name): not available: \(reason)")
         }
     }
@@ -83,7 +94,7 @@ final class Session {
         if let repetitions = common.repetitions { options.repetitions = repetitions }
         if let regions = sizes.regions { options.regions = regions }
         if let singles = sizes.singles { options.singles = singles }
-        try MapSuite.run(options, clock: clock, report: open(.map))
+        try MapSuite.run(options, clock: clock, progress: progress, report: open(.map))
     }
 
     func runCost(_ sizes: CostSizes) throws {
@@ -92,7 +103,7 @@ final class Session {
         if let repetitions = common.repetitions { options.repetitions = repetitions }
         if let regions = sizes.carved { options.regions = regions }
         if let extents = sizes.extents { options.extents = extents }
-        try CostSuite.run(options, clock: clock, report: open(.cost))
+        try CostSuite.run(options, clock: clock, progress: progress, report: open(.cost))
     }
 
     func runHeap(_ sizes: HeapSizes) throws {
@@ -103,14 +114,15 @@ final class Session {
         if let repetitions = common.repetitions { options.repetitions = repetitions }
         if !sizes.slotCounts.isEmpty { options.slotCounts = sizes.slotCounts }
         try HeapSuite.run(
-            options, devicePath: common.device, clock: clock, report: open(.heap))
+            options, devicePath: common.device, clock: clock, progress: progress,
+            report: open(.heap))
     }
 
     func runPool() throws {
         var options = PoolOptions()
         if common.quick { options.makeQuick() }
         if let repetitions = common.repetitions { options.repetitions = repetitions }
-        try PoolSuite.run(options, clock: clock, report: open(.pool))
+        try PoolSuite.run(options, clock: clock, progress: progress, report: open(.pool))
     }
 
     func runTranslate(_ sizes: TranslateSizes) throws {
@@ -119,7 +131,7 @@ final class Session {
         options.seed = common.seed
         if let repetitions = common.repetitions { options.repetitions = repetitions }
         if !sizes.translated.isEmpty { options.regionCounts = sizes.translated }
-        try TranslateSuite.run(options, clock: clock, report: open(.translate))
+        try TranslateSuite.run(options, clock: clock, progress: progress, report: open(.translate))
     }
 
     func runBlock(_ sizes: BlockSizes) throws {
@@ -132,10 +144,11 @@ final class Session {
         if let requests = sizes.requests { options.requests = requests }
         if let depth = sizes.depth { options.depth = depth }
         if let bytes = sizes.bytes { options.requestBytes = bytes }
-        try BlockSuite.run(options, clock: clock, report: open(.block))
+        try BlockSuite.run(options, clock: clock, progress: progress, report: open(.block))
     }
 
     func finish() throws {
+        progress.erase()
         if let path = common.json {
             try report.write(to: path)
             print("\n\(report.results.count) rows written to \(path)")
