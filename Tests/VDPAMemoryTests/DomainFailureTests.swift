@@ -128,10 +128,14 @@ struct DomainFailureTests {
         _ kind: DeviceKind, _ scenario: FailureScenario
     ) throws {
         var incomplete = 0
+        // Every pair on some kind of device; `make soak` takes each on all of them.
+        let turn = DeviceKind.allCases.firstIndex(of: kind) ?? 0
+        let takesAll = DomainFailureTests.isExhaustive || scenario.leastCallCount == 1
         for first in 1...scenario.leastCallCount {
             // As far as any undo goes; a step of 3 where there are many.
             let step = scenario.leastCallCount > 12 ? 3 : 1
-            for second in stride(from: first + 1, to: first + 34, by: step) {
+            for (index, second) in stride(from: first + 1, to: first + 34, by: step).enumerated() {
+                guard takesAll || (first + index + turn) % 3 == 0 else { continue }
                 let subject = try FailureWorld(kind, scenario)
                 let before = subject.snapshot
                 let simulator = subject.failing
