@@ -177,6 +177,13 @@ final class FailureWorld {
         }
     }
 
+    /// Makes the change, and answers how many calls of the device it took.
+    func countCalls() throws -> Int {
+        let before = failing.calls
+        try act()
+        return failing.calls - before
+    }
+
     /// The domain still works: the change can be made, and then something else.
     func expectUsable() throws {
         try act()

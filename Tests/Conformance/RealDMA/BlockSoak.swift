@@ -9,8 +9,8 @@ extension ConformanceCase {
         "DMA: soak: regions come and go, are attached and remapped, under mixed transfers",
         on: [.sim, .simNoBatch, .iommu]
     ) { context in
-        // VDPA_SOAK_SECONDS of each profile: a minute in the VM, ten with `make soak`.
-        let usual = context.isKernel ? 20 : 2
+        // VDPA_SOAK_SECONDS of each profile: half a minute in the VM, ten with `make soak`.
+        let usual = context.isKernel ? 10 : 2
         let seconds = TestKnobs.count("VDPA_SOAK_SECONDS", usual)
         let seed = TestKnobs.seed(0x50a4)
         let soak = try BlockSoak(context, seed: seed)

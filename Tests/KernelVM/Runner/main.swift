@@ -1,11 +1,13 @@
 // vdpa-conformance: the conformance cases on a kernel device.
 //
 //   vdpa-conformance --device /dev/vhost-vdpa-0 [--second /dev/vhost-vdpa-1] --profile sim
-//       [--block PATH] [--network PATH] [--filter TEXT | --case NAME | --list | --count-messages]
+//       [--block PATH] [--network PATH]
+//       [--filter TEXT | --except TEXT | --case NAME | --list | --count-messages]
 //
 // `--block` and `--network` name the devices of these kinds where `--device` is of the other. Runs
 // every case of the profile and asserts that as many ran as there must be; there is no skip.
-// `--list` prints the names, `--case` runs one, for a harness that mends the device between cases.
+// `--list` prints the names, `--case` runs one, `--except` those without the text in their names, for a
+// harness that mends the device between cases.
 // `--count-messages` changes a domain in every way and prints how many messages the library says it
 // sent, for a harness that watches its system calls.
 
@@ -93,5 +95,8 @@ if let name = option("--case") {
 }
 if let text = option("--filter") {
     exit(runCases(cases.filter { $0.name.contains(text) }, context, expected: nil))
+}
+if let text = option("--except") {
+    exit(runCases(cases.filter { !$0.name.contains(text) }, context, expected: nil))
 }
 exit(runCases(cases, context, expected: profile.expectedCaseCount(on: .kernel)))
