@@ -121,9 +121,9 @@ int vdm_translator_tables(vdm_translator *translator, vdm_tables *tables)
 	return VDM_OK;
 }
 
-/* What cdp_translate does first: the entry of the home sector's granule that holds all of the range,
- * if it is whole; else 0. Not a part of it: its inline callers lose a quarter of a nanosecond when
- * the entry has to be compared once more. */
+/* What cdp_translate does first: the entry of the home sector's granule that holds all of the
+ * range, if it is whole; else 0. Not a part of it: its inline callers lose a quarter of a
+ * nanosecond when the entry has to be compared once more. */
 CDP_ALWAYS_INLINE uint64_t whole_entry(const cdp_table *table, uint64_t source, uint64_t count)
 {
 	uint64_t offset = source - table->home_first;
