@@ -6,8 +6,8 @@
 //
 // `--block` and `--network` name the devices of these kinds where `--device` is of the other. Runs
 // every case of the profile and asserts that as many ran as there must be; there is no skip.
-// `--list` prints the names, `--case` runs one, `--except` those without the text in their names, for a
-// harness that mends the device between cases.
+// `--list` prints the names, `--case` runs one, `--except` those without the text in their names,
+// for a harness that mends the device between cases.
 // `--count-messages` changes a domain in every way and prints how many messages the library says it
 // sent, for a harness that watches its system calls.
 
