@@ -120,9 +120,10 @@ static inline int cnuma_query_area(int fd, uint64_t address, struct cnuma_area *
 /// /proc/PID/pagemap (uapi/linux/fs.h, Linux 6.7). ENOTTY before that. Writes `bytes`.
 static inline int cnuma_huge_bytes(int fd, uint64_t first, uint64_t end, uint64_t *bytes) {
   const uint64_t is_huge = 1 << 6;  // PAGE_IS_HUGE
+  // Set, because no checker of memory knows that the kernel writes to it.
   struct {
     uint64_t first, end, categories;
-  } found[16];
+  } found[16] = {{0, 0, 0}};
   // struct pm_scan_arg.
   struct {
     uint64_t size, flags, start, end, walk_end, found, found_count, most_pages;
