@@ -70,7 +70,8 @@ install_packages() {
 
 # The closing line 'N passed, M failed[, K skipped]' of a log, as "N M K"; nothing if it has none.
 closing_counts() {
-  sed -nE 's/^([a-z-]+: )?([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/\2 \3 0\5/p' "$1" |
+  sed -nE -e 's/^([a-z-]+: )?([0-9]+) passed, ([0-9]+) failed$/\2 \3 0/p' \
+    -e 's/^([a-z-]+: )?([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\2 \3 \4/p' "$1" |
     tail -1
 }
 

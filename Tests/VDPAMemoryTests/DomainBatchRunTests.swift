@@ -88,4 +88,42 @@ struct DomainBatchRunTests {
         }
         try expectConsistent(world, ids)
     }
+
+    @Test func `what a batch takes back is not prepared for`() throws {
+        let world = try DomainWorld()
+        let before = DomainSnapshot(world)
+        try world.domain.batch { batch throws(DMAError) in
+            let first = try batch.allocate(byteCount: 4096)
+            let second = try batch.allocate(byteCount: 8192)
+            try batch.free(first)
+            try batch.free(second)
+        }
+        #expect(world.messages == 0 && DomainSnapshot(world) == before)
+        try expectConsistent(world, [])
+    }
+
+    @Test func `runs of one operation each cost no more than their number`() throws {
+        // Twice as many take about twice as long, not four times: the best of three of each.
+        func seconds(_ count: Int) throws -> Double {
+            var best = Double.infinity
+            for _ in 0..<3 {
+                let world = try DomainWorld(.vdpaSimNet(), .init(regionCapacity: 1 << 16))
+                var ids = try world.allocate(count, byteCount: 4096)
+                let start = ContinuousClock.now
+                ids = try world.domain.batch { batch throws(DMAError) in
+                    var new: [RegionID] = []
+                    for id in ids {
+                        try batch.free(id)
+                        new.append(try batch.allocate(byteCount: 4096))
+                    }
+                    return new
+                }
+                best = min(best, (ContinuousClock.now - start) / .seconds(1))
+                try world.free(ids)
+            }
+            return best
+        }
+        let (few, many) = (try seconds(2_000), try seconds(16_000))
+        #expect(many < few * 8 * 4, "\(few) s, \(many) s for eight times as many")
+    }
 }

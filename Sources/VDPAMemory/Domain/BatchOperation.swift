@@ -46,9 +46,11 @@ enum BatchOperation {
             self = .nothing
             return true
         case .carve(var run):
-            guard run.cancel(id) else { return false }
+            // The only owner of the items changes them in place.
+            self = .nothing
+            let isCancelled = run.cancel(id)
             self = .carve(run)
-            return true
+            return isCancelled
         case .allocate, .register, .free, .nothing: return false
         }
     }

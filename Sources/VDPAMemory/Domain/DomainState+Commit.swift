@@ -78,6 +78,7 @@ extension DomainState {
             for case .carve(let run) in operations {
                 transaction.carvedBytesToCome.add(run.byteCount, of: run.wanted)
             }
+            transaction.reserveCapacity(for: operations)
             var number = 0
             for operation in operations {
                 try plan(operation, number, &transaction)

@@ -18,7 +18,6 @@ extension DomainState {
             case .register(let id, let memory, let placement, let access, let isolation):
                 try planRegistered(id, memory, placement, access, isolation, &transaction)
             case .free(let ids, let right):
-                transaction.freed.reserveCapacity(transaction.freed.count + ids.count)
                 for id in ids {
                     try planFree(id, right, &transaction)
                     number += 1

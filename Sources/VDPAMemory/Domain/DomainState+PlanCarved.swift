@@ -7,6 +7,7 @@ extension DomainState {
     mutating func planCarved(
         _ run: CarveRun, _ number: inout Int, _ transaction: inout MapTransaction
     ) throws(DMAError) {
+        guard run.items.contains(where: { !$0.isCancelled }) else { return }
         let carver = try carver(for: run.wanted)
         let placement: IOVAPlacement
         switch run.wanted.options.placement {
@@ -14,7 +15,6 @@ extension DomainState {
         case .within(let window): placement = .within(window)
         case .fixed, .identity: preconditionFailure("a fixed region has an extent of its own")
         }
-        transaction.placed.reserveCapacity(transaction.placed.count + run.items.count)
         for item in run.items {
             if !item.isCancelled {
                 try planCarved(item, carver, placement, run.wanted, &transaction)

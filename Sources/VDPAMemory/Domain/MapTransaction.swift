@@ -27,6 +27,16 @@ struct MapTransaction {
     /// Bytes that the batch still has to carve, per kind: extents are made large enough for all.
     var carvedBytesToCome = CarvedBytes()
 
+    /// Once for all of them: for each run by itself, what is there would be moved each time.
+    mutating func reserveCapacity(for operations: [BatchOperation]) {
+        var (placing, freeing) = (0, 0)
+        for operation in operations {
+            if operation.isFree { freeing += operation.count } else { placing += operation.count }
+        }
+        placed.reserveCapacity(placing)
+        freed.reserveCapacity(freeing)
+    }
+
     func newEntries(_ target: MappingTarget) -> EntryBounds {
         newExtents.reduce(into: EntryBounds(lower: 0, upper: 0)) { $0 += target.entries(of: $1) }
     }
