@@ -53,8 +53,8 @@ import Testing
         #expect(lookUps.count == 1)
     }
 
-    /// A process that may not be dumped is refused its own pagemap. Before Linux 6.11 nobody asks for
-    /// that: the second look-up is smaps, whose refusal is an error.
+    /// A process that may not be dumped is refused its own pagemap. Before Linux 6.11 nobody asks
+    /// for that: the second look-up is smaps, whose refusal is an error.
     @Test func smapsAnswersWhereThePagemapIsRefused() throws {
         let lookUps = LookUps()
         let calls = lookUps.calls(failing: [2: EACCES])
