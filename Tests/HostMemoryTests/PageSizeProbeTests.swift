@@ -47,7 +47,7 @@ import Testing
     func anyOtherRefusalIsAnError(pages: PageSize, code: Int32) throws {
         let lookUps = LookUps()
         let error = #expect(throws: HostMemoryError.self) {
-            try allocate(pages, lookUps.calls(failing: [1: code]))
+            _ = try allocate(pages, lookUps.calls(failing: [1: code]))
         }
         #expect(error?.call == .readSmaps && error?.errorNumber == code)
         #expect(lookUps.count == 1)
@@ -59,7 +59,7 @@ import Testing
         let lookUps = LookUps()
         let calls = lookUps.calls(failing: [2: EACCES])
         guard try Self.kernel() >= (6, 11) else {
-            #expect(throws: HostMemoryError.self) { try allocate(.size4KiB, calls) }
+            #expect(throws: HostMemoryError.self) { _ = try allocate(.size4KiB, calls) }
             return
         }
         #expect(try allocate(.size4KiB, calls) == .size4KiB)
@@ -80,7 +80,7 @@ import Testing
             let lookUps = LookUps()
             options.system = lookUps.calls(failing: [1: ENOTTY, 2: code])
             let error = #expect(throws: HostMemoryError.self) {
-                try HostMemory.allocate(
+                _ = try HostMemory.allocate(
                     byteCount: 64 << 10, pages: .exactly(.size4KiB), options: options)
             }
             #expect(error?.call == .readSmaps && error?.errorNumber == code)
