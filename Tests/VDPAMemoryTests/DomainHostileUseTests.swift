@@ -147,6 +147,25 @@ struct DomainHostileUseTests {
         #expect(simulator.write([1], at: kept.iova))
     }
 
+    @Test("remap that cannot begin forgets nothing of what was missing before")
+    func remapThatCannotBegin() throws {
+        let simulator = SimulatedDevice(.vdpaSimNet())
+        let domain = try DMADomain(try VDPADevice(simulator))
+        let one = try domain.allocate(byteCount: 4096, options: dedicated())
+        let two = try domain.allocate(byteCount: 4096, options: dedicated())
+        simulator.failNext(.write, errno: 14)
+        #expect(refusal { () throws(DMAError) in try domain.remap() } == .undoIncomplete)
+        #expect(domain.statistics.lostExtents == 0 && !domain.needsRemap, "nothing was touched")
+        simulator.failNext(.update, errno: 14)
+        #expect(refusal { () throws(DMAError) in try domain.remap() } == .undoIncomplete)
+        simulator.failNext(.write, errno: 14)
+        #expect(refusal { () throws(DMAError) in try domain.remap() } == .undoIncomplete)
+        #expect(domain.statistics.lostExtents == 1 && domain.needsRemap)
+        try domain.remap()
+        #expect(domain.statistics.lostExtents == 0 && !domain.needsRemap)
+        #expect(simulator.write([1], at: one.iova) && simulator.write([1], at: two.iova))
+    }
+
     @Test("remap that is refused half-way maps all else, says so, and can be repeated")
     func remapRefusedHalfWay() throws {
         let simulator = SimulatedDevice(.vdpaSimNet())

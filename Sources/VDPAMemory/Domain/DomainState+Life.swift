@@ -26,8 +26,11 @@ extension DomainState {
             }
         }
         if let first = failures.first {
-            let lost = failures.reduce(0) { $0 + $1.lost.count }
-            counters.lostExtents = UInt64(lost)
+            var lost = UInt64(failures.reduce(0) { $0 + $1.lost.count })
+            if failures.contains(where: \.hasTouchedNothing) {
+                lost = max(lost, counters.lostExtents)
+            }
+            counters.lostExtents = lost
             throw DMAError(first.cause).withIncompleteRemap(lost)
         }
         counters.lostExtents = 0
@@ -103,7 +106,7 @@ struct ClosedTarget {
 }
 
 extension DMAError {
-    fileprivate func withIncompleteRemap(_ lost: Int) -> DMAError {
+    fileprivate func withIncompleteRemap(_ lost: UInt64) -> DMAError {
         DMAError(
             .undoIncomplete,
             message + " \(lost) mappings may be missing on the device; quarantine is kept.",

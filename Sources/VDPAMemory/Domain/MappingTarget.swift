@@ -88,6 +88,8 @@ struct TargetFailure: Error {
     var stillMapped: [Extent] = []
     /// Old extents that may be unmapped, because mapping them again failed.
     var lost: [Extent] = []
+    /// Whether it ended before any mapping was touched: what was missing before is missing still.
+    var hasTouchedNothing = false
 }
 
 extension MappingTarget {
@@ -263,6 +265,8 @@ extension MappingTarget {
             if isBatched, !done(.batchBegin(asid: addressSpace)) {
                 endUncertainBatch()
                 failure?.stillMapped = gone
+                failure?.lost = isTableLost ? live : []
+                failure?.hasTouchedNothing = true
                 return failure
             }
             for extent in gone where !done(.invalidate(asid: addressSpace, range: extent.range)) {
