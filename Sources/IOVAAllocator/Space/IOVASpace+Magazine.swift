@@ -101,8 +101,8 @@ extension IOVASpace {
             handle: handed)
     }
 
-    /// Gives some ranges of a size that nobody asks for any more back to the tree, where there is no
-    /// room for so many others.
+    /// Gives some ranges of a size that nobody asks for any more back to the tree, where there is
+    /// no room for so many others.
     ///
     /// - Returns: how many there is room for now.
     private mutating func makeRoom(upTo wanted: Int) -> Int {
