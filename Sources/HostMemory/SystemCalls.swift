@@ -136,11 +136,7 @@ package struct SystemCalls: Sendable {
 
     private func ask(_ path: String, _ question: (_ descriptor: Int32) -> Int32) -> Int32 {
         if let code = fault?(.readSmaps) { return -code }
-        // Safe: the string outlives the call, which only reads it.
-        let descriptor = unsafe path.withCString { unsafe cnuma_open_for_reading($0) }
-        guard descriptor >= 0 else { return descriptor }
-        defer { close(descriptor) }
-        return question(descriptor)
+        return TextFile.withDescriptor(of: path, question)
     }
 
     func unmap(_ address: UInt, byteCount: Int) { _ = cnuma_unmap(address, UInt64(byteCount)) }

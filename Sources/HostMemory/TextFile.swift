@@ -7,10 +7,23 @@ package enum TextFile {
     ///
     /// - Returns: 0, or -errno.
     static func forEachLine(of path: String, _ body: (Substring) -> Bool) -> Int32 {
+        withDescriptor(of: path) { forEachLine(from: $0, body) }
+    }
+
+    /// Opens a file for a question or for reading, and closes it.
+    ///
+    /// - Returns: what `body` returns, or -errno of the open.
+    static func withDescriptor(of path: String, _ body: (Int32) -> Int32) -> Int32 {
         // Safe: the string outlives the call, which only reads it.
         let descriptor = unsafe path.withCString { unsafe cnuma_open_for_reading($0) }
         guard descriptor >= 0 else { return descriptor }
         defer { _ = cnuma_close(descriptor) }
+        return body(descriptor)
+    }
+
+    private static func forEachLine(
+        from descriptor: Int32, _ body: (Substring) -> Bool
+    ) -> Int32 {
         var buffer = [UInt8](repeating: 0, count: 16 << 10)
         var pending: [UInt8] = []
         while true {

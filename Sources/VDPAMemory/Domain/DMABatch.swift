@@ -62,22 +62,22 @@ public struct DMABatch: ~Copyable {
         } catch {
             throw error.inOperation(index)
         }
+        var box: MemoryBox?
         if wanted.options.needsOwnExtent(byteCount: size) {
-            let box: MemoryBox
             do throws(DMAError) {
                 box = try domain.memory(size, wanted.options)
             } catch {
                 throw error.inOperation(index)
             }
-            let id = try domain.newRegion(index, options.tag)
-            append(.allocate(id, byteCount: UInt64(size), wanted, box))
-            namesRegions = true
-            return id
         }
         let id = try domain.newRegion(index, options.tag)
-        if !freed.isEmpty { closeRuns() }
-        carved.append(CarveRun.Item(id: id, byteCount: UInt64(size)))
         namesRegions = true
+        if let box {
+            append(.allocate(id, byteCount: UInt64(size), wanted, box))
+        } else {
+            if !freed.isEmpty { closeRuns() }
+            carved.append(CarveRun.Item(id: id, byteCount: UInt64(size)))
+        }
         return id
     }
 
