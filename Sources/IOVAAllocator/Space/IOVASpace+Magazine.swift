@@ -56,11 +56,10 @@ extension IOVASpace {
     /// - Returns: nil where only a single range may be taken, or none fits.
     mutating func refill(_ index: Int, _ request: HoleRequest) -> IOVAAllocation? {
         let size = request.byteCount
-        let wanted = magazine.refillCount >> (size < HoleMaxima.hugeAlignment ? 0 : 1)
-        let most = makeRoom(upTo: wanted)
+        let most = magazine.refillCount >> (size < HoleMaxima.hugeAlignment ? 0 : 1)
         // Side by side they stay aligned only if the size is a multiple of the alignment.
         guard size & (request.alignment &- 1) == 0, request.offset == 0,
-            most > 0,
+            most <= magazine.countLimit, makeRoom(ranges: most),
             magazine.hasRoom(for: size &* UInt64(most)), tree.hasRoom(for: most &+ restoreDebt)
         else { return nil }
         noteTightness()
@@ -101,15 +100,14 @@ extension IOVASpace {
             handle: handed)
     }
 
-    /// Gives some ranges of a size that nobody asks for any more back to the tree, where there is
-    /// no room for so many others.
-    ///
-    /// - Returns: how many there is room for now.
-    private mutating func makeRoom(upTo wanted: Int) -> Int {
-        if magazine.count &+ wanted > magazine.countLimit, let stale = magazine.staleClass() {
-            evict(stale, min(magazine.count(stale), evictionStep))
+    /// Gives ranges of sizes that nobody asks for any more back to the tree until there is room for
+    /// so many others.
+    private mutating func makeRoom(ranges most: Int) -> Bool {
+        while magazine.count &+ most > magazine.countLimit {
+            guard let stale = magazine.staleClass() else { return false }
+            evict(stale, min(magazine.count(stale), UInt32(Self.evictionCount)))
         }
-        return min(wanted, magazine.countLimit &- magazine.count)
+        return true
     }
 
     /// Gives ranges back to the tree until one more of the class fits: ranges of a size that nobody
